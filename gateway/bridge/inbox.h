@@ -1,0 +1,59 @@
+/* inbox.h - how HTTP threads ask the engine to change something.
+ *
+ * A bounded queue of commands. A command has one owner at a time: the request
+ * until inbox_push, the engine until done(), the request again. done() runs on
+ * the engine after the commit, or at once when nothing had to be written.
+ *
+ * Threads: push and close anywhere, take on the engine. Locks: one, inside.
+ */
+#ifndef CG_BRIDGE_INBOX_H
+#define CG_BRIDGE_INBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "core/job.h"
+#include "core/submit.h"
+
+enum cmd_kind { CMD_SUBMIT, CMD_CANCEL, CMD_PATCH, CMD_DELETE };
+
+struct cmd {
+    struct list node; /* the inbox's */
+    enum cmd_kind kind;
+    void (*done)(struct cmd *c); /* on the engine; afterwards the engine does not touch c */
+
+    /* What is asked. Everything pointed to is borrowed until done(). */
+    struct id job;                    /* CANCEL, PATCH, DELETE */
+    const char *owner;                /* whose jobs may be touched; NULL = all */
+    const struct job_row *submit_row; /* SUBMIT */
+    struct span submit_graph;         /* SUBMIT */
+    const char *idempotency_key;      /* SUBMIT; NULL = none */
+    char body_sha256[65];             /* SUBMIT with a key */
+    const struct job_patch *patch;    /* PATCH */
+    const char *if_match;             /* PATCH: the ETag text that must hold; NULL = any */
+
+    /* What came of it. */
+    enum errc result;  /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
+                          IDEMPOTENCY_KEY_REUSE, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
+    char detail[200];
+    bool is_replay;    /* SUBMIT: `job` names the job of the first request */
+    bool had_ended;    /* CANCEL: nothing was left to cancel */
+};
+
+struct inbox;
+
+/* `wake` is called after a push into an empty inbox, unlocked, on the pushing thread. */
+struct inbox *inbox_new(size_t max, void (*wake)(void *arg), void *arg) MUST_CHECK;
+void inbox_free(struct inbox *b); /* must be empty; NULL is fine */
+/* False when full or closed: the command is still the caller's. */
+bool inbox_push(struct inbox *b, struct cmd *c) MUST_CHECK;
+/* Moves up to `max` commands, oldest first, to the list; returns how many. */
+size_t inbox_take(struct inbox *b, struct list *out, size_t max) ON_ENGINE;
+void inbox_close(struct inbox *b);
+bool inbox_is_closed(struct inbox *b);
+
+#endif

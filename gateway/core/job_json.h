@@ -1,0 +1,33 @@
+/* job_json.h - the public API's nouns, written in one place. Pure; any thread.
+ */
+#ifndef CG_CORE_JOB_JSON_H
+#define CG_CORE_JOB_JSON_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json_out.h"
+#include "core/job.h"
+
+struct job_view {
+    const struct job_row *row;
+    const struct job_progress *progress; /* NULL = null */
+    const struct job_outputs *outputs;   /* NULL = [] */
+    int64_t queue_position;              /* 0 = null */
+    int64_t now;                         /* wall clock, for metrics of an open job */
+};
+
+/* Writes a Job object as schema/openapi.yaml describes it. Members of templates (input, seed, template) are
+ * {} and null for now. For an ended, succeeded job `progress` is null. */
+void job_json(struct json_out *o, const char *key, const struct job_view *view);
+void job_output_json(struct json_out *o, const char *key, const struct job_output *output);
+/* application/problem+json (RFC 9457). The only maker of it. */
+void problem_json(struct buf *out, const struct err *e, const char *request_id);
+/* ETag text with quotes: changes exactly when the representation does. */
+#define JOB_ETAG_SIZE 48
+void job_etag(int64_t version, int64_t queue_position, char out[JOB_ETAG_SIZE]);
+/* Appends {code, detail} to a warnings_json text, replacing it. */
+void job_warn(struct job_row *row, const char *code, const char *detail);
+
+#endif

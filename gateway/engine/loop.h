@@ -1,0 +1,50 @@
+/* loop.h - the engine's wait: sockets, timers and wake-ups of one thread.
+ *
+ * libwebsockets owns the outermost wait (Debian's package cannot be driven from another loop), so
+ * one epoll set with everything else hangs inside it as a single adopted
+ * descriptor. Only this file knows that.
+ *
+ * Threads: the engine's, except loop_wake (any).
+ */
+#ifndef CG_ENGINE_LOOP_H
+#define CG_ENGINE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct loop;
+struct lws_context;
+struct lws_protocols;
+
+enum loop_events { LOOP_READ = 1, LOOP_WRITE = 2 };
+
+/* `ws_protocols` (ended by an all-zero entry) are those of the WebSocket client module. */
+enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out, struct err *e) MUST_CHECK;
+void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */
+struct lws_context *loop_lws(struct loop *l);
+
+/* Waits until something happens, at most max_ms, and runs the callbacks that are due. */
+void loop_turn(struct loop *l, int max_ms);
+/* Makes the wait that is under way, or the next, return. Async-signal-safe; any thread. */
+void loop_wake(struct loop *l);
+
+/* Watches fd; events 0 removes it. A second call changes events. One callback per fd. */
+void loop_watch(struct loop *l, int fd, int events, void (*ready)(void *arg, int fd, int events),
+                void *arg);
+
+/* A timer embedded in its owner. Zero-initialise. */
+struct loop_timer {
+    void (*fire)(void *arg);
+    void *arg;
+    int64_t due_mono_ms; /* 0 = off */
+    struct loop_timer *next;
+    bool is_listed;
+};
+void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t in_ms, void (*fire)(void *arg),
+                    void *arg);
+void loop_timer_off(struct loop *l, struct loop_timer *t); /* harmless when off */
+
+#endif

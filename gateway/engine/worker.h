@@ -1,0 +1,30 @@
+/* worker.h - slow work off the engine: one thread, first in first out.
+ *
+ * For fsync of output files now, pictures later. The result comes back as a
+ * call on the engine thread, from worker_collect.
+ *
+ * Threads: all functions on the engine's; `run` on the worker's.
+ */
+#ifndef CG_ENGINE_WORKER_H
+#define CG_ENGINE_WORKER_H
+
+#include "base/attr.h"
+#include "base/list.h"
+#include "engine/loop.h"
+
+struct worker;
+
+/* Embedded in its owner, who keeps it alive until `done`. */
+struct work {
+    struct list node;
+    void (*run)(struct work *w);  /* worker thread */
+    void (*done)(struct work *w); /* engine thread; may free the owner */
+};
+
+struct worker *worker_new(struct loop *loop) MUST_CHECK; /* results wake the loop */
+void worker_free(struct worker *w); /* finishes what is queued, without calling done(); NULL is fine */
+void worker_add(struct worker *w, struct work *work);
+/* Calls done() of everything finished. */
+void worker_collect(struct worker *w);
+
+#endif

@@ -1,0 +1,44 @@
+/* server.h - the REST API on libmicrohttpd.
+ *
+ * Owns the daemon, its pool of threads, and every request from its first byte
+ * to its last. Talks to the rest only through what http_parts names.
+ */
+#ifndef CG_HTTP_SERVER_H
+#define CG_HTTP_SERVER_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "bridge/hub.h"
+#include "bridge/inbox.h"
+#include "core/backend_list.h"
+#include "store/blob.h"
+#include "store/store.h"
+
+struct http_server;
+
+/* Borrowed for the life of the server. */
+struct http_parts {
+    const struct config *config;
+    const struct backend_list *backends;
+    struct store *store;
+    struct blobs *blobs;
+    struct hub *hub;
+    struct inbox *inbox;
+};
+
+/* Binds and serves. Fails with a sentence that names address and cause; refuses to listen on an
+ * address other than loopback while auth_mode is "loopback". */
+enum errc http_start(const struct http_parts *parts, struct http_server **out,
+                     struct err *e) MUST_CHECK;
+/* "http://127.0.0.1:8090", with the port that was bound. Borrowed. */
+const char *http_url(const struct http_server *s);
+/* Accepts no new connection any more; those that are open are served; /readyz says not_ready. */
+void http_quiesce(struct http_server *s);
+/* Ends what is open. The hub must be closed and the engine ended before, so that no connection is
+ * suspended. NULL is fine. */
+void http_stop(struct http_server *s);
+
+#endif

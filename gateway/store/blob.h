@@ -1,0 +1,56 @@
+/* blob.h - files by the SHA-256 of their bytes. The interface that local files implement and an
+ * S3 bucket can.
+ *
+ * A file is staged (durable, but nobody's), then a row that names it is
+ * committed, then it is published. After a crash blob_recover() publishes what
+ * the store refers to and removes the rest: no orphan file, no missing file.
+ *
+ *   data/files/ab/abcdef…      published
+ *   data/staging/abcdef…       staged
+ *   data/staging/tmp-…         being written
+ *
+ * Threads: a blob_writer belongs to one thread at a time; blob_stage does the
+ * fsync and may take long (worker thread); the rest any thread.
+ */
+#ifndef CG_STORE_BLOB_H
+#define CG_STORE_BLOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct blobs;
+struct blob_writer;
+
+/* `dir` is made when absent. Fails with a sentence in e. */
+enum errc blobs_open(const char *dir, struct blobs **out, struct err *e) MUST_CHECK;
+void blobs_close(struct blobs *b); /* NULL is fine */
+
+/* ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL_ERROR. */
+enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err *e) MUST_CHECK;
+enum errc blob_write(struct blob_writer *w, struct span data, struct err *e) MUST_CHECK;
+int64_t blob_written(const struct blob_writer *w); /* bytes so far */
+/* The first bytes of the file (up to 4096), for typing; borrowed until stage or abort. */
+struct span blob_head(const struct blob_writer *w);
+/* Makes the bytes durable under their hash. The writer is gone afterwards, also on failure. */
+enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e) MUST_CHECK;
+void blob_abort(struct blob_writer *w); /* removes what was written; NULL is fine */
+
+/* After the commit: makes the staged file the published one; harmless when repeated. */
+void blob_publish(struct blobs *b, const char *sha256);
+/* Removes a published or staged file; harmless when absent. */
+void blob_remove(struct blobs *b, const char *sha256);
+
+/* Opens for reading, published or still staged. Gives a close-on-exec fd and the size. */
+enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *out_size) MUST_CHECK;
+
+/* At start, before anything is staged: settles what a crash left in staging/.
+ * `is_used` tells whether the store refers to a hash. */
+void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256), void *arg);
+/* Free bytes where files are kept; -1 when unknown. */
+int64_t blobs_free_bytes(const struct blobs *b);
+
+#endif

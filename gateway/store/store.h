@@ -1,0 +1,137 @@
+/* store.h - where jobs live. The interface that an SQLite file implements and a PostgreSQL
+ * server can: domain verbs, no SQL, no type of a library.
+ *
+ * Two kinds of handle, so that an HTTP thread cannot write even by mistake:
+ *   struct store_writer   one per process, on the engine thread; one transaction per turn.
+ *   struct store_reader   any number; used by one thread at a time.
+ * What a committed transaction wrote is on disk (WAL, synchronous=FULL) and
+ * seen by every reader call that begins afterwards.
+ *
+ * Rows that are given out are owned by the caller (job_row_clear). Out-parameters
+ * are untouched unless ST_OK.
+ */
+#ifndef CG_STORE_STORE_H
+#define CG_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/job.h"
+
+enum st {
+    ST_OK,
+    ST_NONE,     /* no such row */
+    ST_CONFLICT, /* the row is not as expected: another version, or a key that exists */
+    ST_RETRY,    /* serialisation failure: replay the transaction */
+    ST_FULL,     /* the disk is full */
+    ST_FAIL,     /* broken or unreachable; store_reason() says how */
+};
+
+struct store;
+struct store_writer;
+struct store_reader;
+
+/* Opens (and makes) the database and brings it to the newest schema. `url` is "sqlite:PATH".
+ * Fails with a sentence in e: path, permissions, a migration that was changed, a newer schema. */
+enum errc store_open(const char *url, struct store **out, struct err *e) MUST_CHECK;
+void store_close(struct store *s); /* after its handles; NULL is fine */
+
+/* ---- writing: engine thread only --------------------------------------------------------- */
+
+enum st store_writer_open(struct store *s, struct store_writer **out) MUST_CHECK;
+void store_writer_close(struct store_writer *w); /* rolls back what is open; NULL is fine */
+
+enum st store_begin(struct store_writer *w) MUST_CHECK;
+enum st store_commit(struct store_writer *w) MUST_CHECK; /* on failure the transaction is rolled back */
+void store_rollback(struct store_writer *w);
+
+/* What an Idempotency-Key stands for. */
+struct idempotency {
+    const char *owner; /* NULL = no key */
+    const char *key;
+    char body_sha256[65];
+    int64_t expires_at;
+};
+
+/* Inserts job and graph. With `idem`, ST_CONFLICT when the key is known and not expired:
+ * *known_job and known_sha256[65] tell what it stands for and nothing is inserted. */
+enum st store_job_insert(struct store_writer *w, const struct job_row *row, struct span graph,
+                         const struct idempotency *idem, struct id *known_job,
+                         char known_sha256[65]) MUST_CHECK;
+/* Writes all changeable columns where the stored version is was_version; else ST_CONFLICT. */
+enum st store_job_save(struct store_writer *w, const struct job_row *row,
+                       int64_t was_version) MUST_CHECK;
+/* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */
+enum st store_job_delete(struct store_writer *w, struct id job) MUST_CHECK;
+enum st store_writer_job(struct store_writer *w, struct id job, struct job_row *out) MUST_CHECK;
+enum st store_writer_graph(struct store_writer *w, struct id job, struct buf *out) MUST_CHECK;
+enum st store_output_insert(struct store_writer *w, const struct job_output *output) MUST_CHECK;
+
+/* Visits (id, priority, not_before_at) of every waiting job; order unspecified. */
+enum st store_waiting(struct store_writer *w,
+                      void (*visit)(void *arg, struct id job, int priority, int64_t not_before_at),
+                      void *arg) MUST_CHECK;
+/* Gives every job that was inside a ComfyUI (open and not waiting). The visitor takes the row. */
+enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
+                        void *arg) MUST_CHECK;
+/* Visits waiting jobs whose deadline_at is set and <= now, at most `limit`. */
+enum st store_overdue(struct store_writer *w, int64_t now, int limit,
+                      void (*visit)(void *arg, struct id job), void *arg) MUST_CHECK;
+/* The earliest deadline of a waiting job; ST_NONE when none has one. */
+enum st store_next_deadline(struct store_writer *w, int64_t *out) MUST_CHECK;
+/* Forgets expired Idempotency-Keys, at most `limit`. */
+enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit) MUST_CHECK;
+/* Files to remove: visit, remove the file, then tell store_trash_done in a later transaction.
+ * A hash that is referred to again meanwhile is not given. */
+enum st store_trash(struct store_writer *w, int limit,
+                    void (*visit)(void *arg, const char *sha256), void *arg) MUST_CHECK;
+enum st store_trash_done(struct store_writer *w, const char *sha256) MUST_CHECK;
+/* ST_OK when an output refers to the file, else ST_NONE. */
+enum st store_file_is_used(struct store_writer *w, const char *sha256) MUST_CHECK;
+
+/* ---- reading: any thread ------------------------------------------------------------------ */
+
+enum st store_reader_open(struct store *s, struct store_reader **out) MUST_CHECK;
+void store_reader_close(struct store_reader *r); /* NULL is fine */
+
+enum st store_job(struct store_reader *r, struct id job, struct job_row *out) MUST_CHECK;
+enum st store_graph(struct store_reader *r, struct id job, struct buf *out) MUST_CHECK;
+/* ST_OK also when there are none. */
+enum st store_outputs(struct store_reader *r, struct id job, struct job_outputs *out) MUST_CHECK;
+enum st store_output(struct store_reader *r, struct id output, struct job_output *out) MUST_CHECK;
+
+enum job_sort { SORT_NEWEST, SORT_OLDEST };
+
+#define FILTER_METADATA_MAX 4
+struct job_filter {
+    unsigned status_mask; /* 1u << enum job_status; 0 = all */
+    const char *tag;      /* NULL = any, like all below */
+    const char *owner;
+    const char *backend;
+    const char *text; /* substring of title, case-insensitive for ASCII */
+    struct id parent_id;
+    size_t metadata_count;
+    struct {
+        const char *key;
+        const char *value;
+    } metadata[FILTER_METADATA_MAX];
+    enum job_sort sort;
+    struct id after; /* cursor: the last id of the page before */
+    int limit;
+};
+
+/* Visits up to filter->limit rows in order (ids are ordered by age). The visitor borrows the
+ * row. *has_more tells whether another page exists. */
+enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
+                   void (*visit)(void *arg, const struct job_row *row), void *arg,
+                   bool *has_more) MUST_CHECK;
+/* ST_OK when the database answers and can be written (disk space, read-only file). */
+enum st store_health(struct store_reader *r) MUST_CHECK;
+
+/* What went wrong last on this thread, for the log; never for clients. Never NULL. */
+const char *store_reason(void);
+
+#endif
