@@ -8,10 +8,10 @@
 #ifndef CG_BASE_ATTR_H
 #define CG_BASE_ATTR_H
 
-#define MUST_CHECK               __attribute__((warn_unused_result))
-#define PRINTF_LIKE(fmt, first)  __attribute__((format(printf, fmt, first)))
-#define NORETURN                 __attribute__((noreturn))
-#define UNUSED                   __attribute__((unused))
+#define MUST_CHECK              __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
+#define NORETURN                __attribute__((noreturn))
+#define UNUSED                  __attribute__((unused))
 
 /* `AUTO(buf_clear) struct buf b = ...;` calls buf_clear(&b) when b goes out of scope. */
 #define AUTO(fn) __attribute__((cleanup(fn)))
@@ -34,5 +34,8 @@ extern struct thread_role engine_role;
 /* Called once, at the top of the engine thread's entry function; `leave` at its end. */
 void enter_engine_role(void) THREAD_ATTR(acquire_capability(engine_role));
 void leave_engine_role(void) THREAD_ATTR(release_capability(engine_role));
+/* For callbacks that a library or a visitor interface calls on the engine thread: tells the
+ * compiler, and aborts when the thread has not entered the role. */
+void assume_engine_role(void) THREAD_ATTR(assert_capability(engine_role));
 
 #endif

@@ -25,8 +25,8 @@ struct buf {
 
 #define BUF_INIT(ceiling_bytes) ((struct buf){.max = (ceiling_bytes)})
 
-void buf_clear(struct buf *b);  /* frees the storage; the ceiling stays; for AUTO */
-void buf_reset(struct buf *b);  /* empties, keeps the storage, forgets overflow */
+void buf_clear(struct buf *b); /* frees the storage; the ceiling stays; for AUTO */
+void buf_reset(struct buf *b); /* empties, keeps the storage, forgets overflow */
 bool buf_append(struct buf *b, const void *data, size_t len);
 bool buf_append_span(struct buf *b, struct span s);
 bool buf_append_str(struct buf *b, const char *text);

@@ -19,9 +19,10 @@ struct bytes;
 struct bytes *bytes_new(struct span s) MUST_CHECK;
 /* Takes the storage of b without a copy and leaves b empty. */
 struct bytes *bytes_from_buf(struct buf *b) MUST_CHECK;
-struct bytes *bytes_ref(struct bytes *b);   /* NULL gives NULL */
-void bytes_unref(struct bytes *b);          /* NULL is fine */
-void bytes_unref_ptr(struct bytes **b);     /* for AUTO */
-struct span bytes_span(const struct bytes *b); /* borrowed while a reference is held; NULL gives an empty span */
+struct bytes *bytes_ref(struct bytes *b); /* NULL gives NULL */
+void bytes_unref(struct bytes *b);        /* NULL is fine */
+void bytes_unref_ptr(struct bytes **b);   /* for AUTO */
+/* Borrowed while a reference is held; NULL gives an empty span. */
+struct span bytes_span(const struct bytes *b);
 
 #endif

@@ -4,7 +4,8 @@
  * The rows are in config.def; --help, the file reader and docs/configuration.md
  * come from the same rows. An unknown key, section, flag or COMFYGATE_ variable
  * is an error that names it (those of comfygate-discord and of the command
- * line, COMFYGATE_DISCORD_*, COMFYGATE_URL and COMFYGATE_API_KEY, are known).
+ * line, COMFYGATE_DISCORD_*, COMFYGATE_URL and COMFYGATE_API_KEY, are known; those
+ * that Kubernetes makes for a service called comfygate are passed over).
  */
 #ifndef CG_BASE_CONFIG_H
 #define CG_BASE_CONFIG_H
@@ -16,9 +17,9 @@
 #include "base/err.h"
 
 struct config {
-#define STR(field, section, key, def, doc)                       char *field;
-#define CHOICE(field, section, key, def, choices, doc)           char *field;
-#define INT(field, section, key, def, min, max, unit, doc)       int64_t field;
+#define STR(field, section, key, def, doc)                 char *field;
+#define CHOICE(field, section, key, def, choices, doc)     char *field;
+#define INT(field, section, key, def, min, max, unit, doc) int64_t field;
 #include "base/config.def"
 #undef STR
 #undef CHOICE
@@ -29,7 +30,8 @@ struct config {
  * environment (a secret or any text also as ..._FILE), then flags ("--server-listen=X",
  * "--server-listen X", also "--listen" for --server-listen). argv holds flags only, without program
  * and verb. On failure the detail says which setting, where it was given, and what is allowed. */
-enum errc config_load(struct config *c, int argc, char **argv, char **envp, struct err *e) MUST_CHECK;
+enum errc config_load(struct config *c, int argc, char **argv, char **envp,
+                      struct err *e) MUST_CHECK;
 void config_clear(struct config *c);
 
 /* The table for people: flag, environment name, default and meaning of every row. */

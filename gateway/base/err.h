@@ -24,8 +24,8 @@ enum errc {
 
 /* One fault inside a request: where, which kind, what. */
 struct err_item {
-    char at[128];       /* JSON Pointer (RFC 6901), or the name of a parameter or header */
-    char code[32];      /* snake_case kind, such as "required" or "out_of_range" */
+    char at[128];  /* JSON Pointer (RFC 6901), or the name of a parameter or header */
+    char code[32]; /* snake_case kind, such as "required" or "out_of_range" */
     char detail[224];
     bool is_parameter;
 };
@@ -33,7 +33,7 @@ struct err_item {
 struct err {
     enum errc code;
     char detail[320];
-    int retry_after_s;  /* 0 = say nothing */
+    int retry_after_s; /* 0 = say nothing */
     size_t item_count;
     struct err_item item[ERR_ITEMS_MAX];
 };

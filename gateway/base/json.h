@@ -9,7 +9,8 @@
  * surrogate escapes, control characters in strings, duplicate keys, too many
  * levels or nodes, and NaN/Infinity unless JSON_LENIENT.
  * JSON_LENIENT is for ComfyUI's answers: NaN, Infinity and -Infinity are read
- * as numbers, duplicate keys are tolerated (the first one is found).
+ * as numbers, duplicate keys are tolerated (the first one is found), and so is
+ * half a surrogate pair (a prompt that was cut inside an emoji), read as U+FFFD.
  *
  * A doc borrows the text: the text must outlive it. Node 0 is the root.
  * Not thread-safe; a finished doc may be read by many.
@@ -25,7 +26,15 @@
 #include "base/err.h"
 #include "base/span.h"
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 enum json_flags { JSON_STRICT = 0, JSON_LENIENT = 1 };
 
@@ -40,12 +49,14 @@ typedef uint32_t json_ref;
 struct json_doc;
 
 /* Gives *out, freed with json_free(). On failure fills e with MALFORMED_JSON,
- * INVALID_UTF8, DUPLICATE_KEY or TOO_DEEP (one item: pointer, and the byte offset in its detail). */
+ * INVALID_UTF8, DUPLICATE_KEY, TOO_DEEP or, above limits.nodes, CONTENT_TOO_LARGE (one item:
+ * pointer, and the byte offset in its detail). */
 enum errc json_parse(struct span text, enum json_flags flags, struct json_limits limits,
                      struct json_doc **out, struct err *e) MUST_CHECK;
 void json_free(struct json_doc *doc);
 void json_free_ptr(struct json_doc **doc); /* for AUTO */
 
+/* JSON_NONE may be asked for everything: it reads as a null without bytes and children. */
 enum json_type json_type(const struct json_doc *doc, json_ref node);
 /* The node's bytes exactly as written (strings with quotes, containers with brackets). */
 struct span json_raw(const struct json_doc *doc, json_ref node);
@@ -63,15 +74,21 @@ struct span json_key_raw(const struct json_doc *doc, json_ref member);
 bool json_key(const struct json_doc *doc, json_ref member, struct buf *out);
 bool json_key_is(const struct json_doc *doc, json_ref member, const char *key);
 
-/* Member by name; JSON_NONE when absent or when `object` is JSON_NONE or no object. */
+/* Member by name; JSON_NONE when absent or when `object` is JSON_NONE or no object. Both walk: they
+ * take time in proportion to the container. */
 json_ref json_get(const struct json_doc *doc, json_ref object, const char *key);
 json_ref json_at(const struct json_doc *doc, json_ref array, size_t index);
 
 /* Converters; false (out untouched) when the node is JSON_NONE, of another type or out of range. */
-bool json_str(const struct json_doc *doc, json_ref node, struct buf *out); /* appends, unescaped UTF-8; false on U+0000 */
-char *json_str_dup(const struct json_doc *doc, json_ref node) MUST_CHECK;  /* NULL when not a string; caller frees */
+
+/* Appends the text as unescaped UTF-8; false on U+0000. */
+bool json_str(const struct json_doc *doc, json_ref node, struct buf *out);
+/* NULL when not a string, or one with U+0000; the caller frees. */
+char *json_str_dup(const struct json_doc *doc, json_ref node) MUST_CHECK;
 bool json_str_is(const struct json_doc *doc, json_ref node, const char *text);
-bool json_int(const struct json_doc *doc, json_ref node, int64_t *out);    /* only integers as written: 7 yes, 7.0 no */
+/* Only integers as written: 7 yes, 7.0 no. */
+bool json_int(const struct json_doc *doc, json_ref node, int64_t *out);
+/* Finite ones only: 1e400 and NaN are out of range. */
 bool json_double(const struct json_doc *doc, json_ref node, double *out);
 bool json_bool(const struct json_doc *doc, json_ref node, bool *out);
 

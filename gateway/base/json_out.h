@@ -26,8 +26,8 @@ struct json_out json_out_to(struct buf *buf);
 void jo_obj(struct json_out *o, const char *key);
 void jo_arr(struct json_out *o, const char *key);
 void jo_end(struct json_out *o); /* closes the innermost object or array */
-void jo_str(struct json_out *o, const char *key, const char *text); /* NULL writes null */
-void jo_span(struct json_out *o, const char *key, struct span text);
+void jo_str(struct json_out *o, const char *key, const char *text);  /* NULL writes null */
+void jo_span(struct json_out *o, const char *key, struct span text); /* ptr NULL writes null */
 void jo_int(struct json_out *o, const char *key, int64_t value);
 void jo_num(struct json_out *o, const char *key, double value, int decimals); /* not finite: null */
 void jo_bool(struct json_out *o, const char *key, bool value);

@@ -1,6 +1,6 @@
 /* log.h - one line, one event, one write(2), to stderr.
  *
- *     log_info("job_submitted", LOG_S("job", id.text), LOG_S("backend", name), LOG_I("queue_ms", ms));
+ *     log_info("job_submitted", LOG_S("job", id.text), LOG_I("queue_ms", ms));
  *
  * The event is a constant name (greppable); values are typed fields. Prompts,
  * keys and bodies have no place here. `json` format for machines, `text` for

@@ -40,8 +40,7 @@ void xreplace(char **slot, const char *text);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-#define container_of(ptr, type, member)                                                            \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* A condition that only a programming error can make true: logs and aborts, in every build. */
 #define bug_if(cond)                                                                               \

@@ -1,0 +1,25 @@
+/* file.h - the few things that several modules do with files. Any thread; they block.
+ */
+#ifndef CG_BASE_FILE_H
+#define CG_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Appends the whole file to out, at most max bytes. NOT_FOUND when it is not there,
+ * CONTENT_TOO_LARGE when it is longer or out's ceiling is lower, else INTERNAL_ERROR; the detail
+ * names the path and is for the log, not for an answer. out keeps what it had on failure. */
+enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
+/* Makes the folder and those above it, readable by this user only. True when it exists afterwards;
+ * else errno says why. */
+bool file_make_dirs(const char *path) MUST_CHECK;
+/* Makes the names in a folder durable: after a rename or unlink, before relying on it. */
+bool file_sync_dir(const char *path) MUST_CHECK;
+/* For AUTO: closes *fd unless it is negative, and sets it to -1. */
+void file_close(int *fd);
+
+#endif
