@@ -36,12 +36,17 @@ void graph_index_free(struct graph_index *g); /* NULL is fine */
 size_t graph_index_count(const struct graph_index *g);
 const char *graph_index_class(const struct graph_index *g, const char *node_id); /* NULL = no such node */
 const char *graph_index_title(const struct graph_index *g, const char *node_id); /* _meta.title, or NULL */
+size_t graph_index_place(const struct graph_index *g, const char *node_id); /* 0 = written first; SIZE_MAX = no such node */
+/* The graph's own node that node_id is, or was expanded from ("3.0.0.1" from "3"). Borrowed; NULL = none. */
+const char *graph_index_own_node(const struct graph_index *g, const char *node_id);
 
 /* One replacement of bytes. */
 struct graph_edit {
     size_t offset;
     size_t len;
+    size_t order;      /* of those at one offset, insertions come first, in the order added */
     char *replacement; /* owned by the list */
+    size_t replacement_len;
 };
 struct graph_edits {
     struct graph_edit *item;
