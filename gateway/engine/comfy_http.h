@@ -32,20 +32,22 @@ enum call_end {
 
 struct call_result {
     enum call_end end;
-    int status;        /* of CALL_ANSWERED */
-    struct span body;  /* borrowed during done(); empty when it went to a sink */
+    int status;         /* of CALL_ANSWERED */
+    struct span body;   /* borrowed during done(); empty when it went to a sink */
     const char *reason; /* curl's words for anything but CALL_ANSWERED; borrowed */
     enum errc sink_error;
 };
 
 struct call_request {
-    const char *method;      /* "GET" or "POST" */
-    const char *url;         /* copied */
-    struct span body;        /* copied; for POST, as application/json */
-    int64_t timeout_ms;      /* for the whole call; 0 with a sink: only stalls of 30 s end it */
-    int64_t max_bytes;       /* ceiling of the answer */
-    struct blob_writer *sink; /* a 200's bytes go here instead of to the body; borrowed until done() */
-    void (*done)(void *arg, const struct call_result *result); /* once, never from within comfy_call_start */
+    const char *method; /* "GET" or "POST" */
+    const char *url;    /* copied */
+    struct span body;   /* copied; for POST, as application/json */
+    int64_t timeout_ms; /* for the whole call; 0 with a sink: only stalls of 30 s end it */
+    int64_t max_bytes;  /* ceiling of the answer */
+    struct blob_writer
+        *sink; /* a 200's bytes go here instead of to the body; borrowed until done() */
+    void (*done)(void *arg,
+                 const struct call_result *result); /* once, never from within comfy_call_start */
     void *arg;
 };
 

@@ -25,11 +25,12 @@ struct lws_protocols;
 
 struct comfy_ws_events {
     void (*opened)(void *arg);
-    void (*text)(void *arg, struct span message);   /* borrowed during the call */
+    void (*text)(void *arg, struct span message); /* borrowed during the call */
     void (*binary)(void *arg, struct span message);
     void (*skipped)(void *arg, int64_t bytes);
-    /* Connect failed, or the connection ended; `reason` in plain words (status code of a refused handshake,
-     * "no pong within 10 s", ...). Last event of the object unless comfy_ws_free comes first. The object may be freed within. */
+    /* Connect failed, or the connection ended; `reason` in plain words (status code of a refused
+     * handshake, "no pong within 10 s", ...). Last event of the object unless comfy_ws_free comes
+     * first. The object may be freed within. */
     void (*closed)(void *arg, const char *reason);
 };
 
@@ -46,7 +47,8 @@ struct comfy_ws_config {
 /* For loop_open. */
 const struct lws_protocols *comfy_ws_protocols(void);
 
-/* Begins to connect; config is copied. Events come from loop_turn only, never from within this call. */
+/* Begins to connect; config is copied. Events come from loop_turn only, never from within this
+ * call. */
 struct comfy_ws *comfy_ws_new(struct loop *loop, const struct comfy_ws_config *config,
                               const struct comfy_ws_events *events, void *arg) MUST_CHECK;
 /* Begins a closing handshake (1000); `closed` follows, at the latest after 2 s. */

@@ -22,7 +22,8 @@ struct work {
 };
 
 struct worker *worker_new(struct loop *loop) MUST_CHECK; /* results wake the loop */
-void worker_free(struct worker *w); /* finishes what is queued, without calling done(); NULL is fine */
+void worker_free(
+    struct worker *w); /* finishes what is queued, without calling done(); NULL is fine */
 void worker_add(struct worker *w, struct work *work);
 /* Calls done() of everything finished. */
 void worker_collect(struct worker *w);

@@ -1,0 +1,348 @@
+/* collect.c - fetching what a prompt produced.
+ *
+ * One output after the other: GET /view streams into a blob writer, the worker
+ * makes the file durable, and when the last one is, the job's end and all its
+ * outputs go into one commit. A fetch that breaks off is begun again; a file
+ * that ComfyUI does not have any more makes the attempt void.
+ *
+ * A collection may outlive its job for as long as the worker holds its file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/sniff.h"
+#include "engine/internal.h"
+
+#define TRIES_MAX    10
+#define PAUSE_MIN_MS 200
+#define PAUSE_MAX_MS 5000
+#define TEXT_SHOWN   65536
+
+struct collection {
+    struct live_job *job; /* NULL: the job is gone, only the worker is awaited */
+    struct engine *engine;
+    struct comfy_history history;
+    size_t at; /* output that is fetched now, or next */
+    struct comfy_call *call;
+    struct blob_writer *sink;
+    struct work work;
+    bool is_with_worker;
+    enum errc staged;
+    char sha256[65];
+    int64_t size;
+    struct sniffed kind;
+    int tries; /* of the present output */
+    int64_t due_mono_ms;
+    bool has_primary;
+    struct job_outputs outputs;
+};
+
+/* Files that no row will name. */
+static void unstage(struct blobs *blobs, struct job_outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->count; i++) {
+        blob_unstage(blobs, outputs->item[i].sha256);
+    }
+    job_outputs_clear(outputs);
+}
+
+static void collection_free(struct collection *c)
+{
+    comfy_call_drop(c->call);
+    blob_abort(c->sink);
+    comfy_history_clear(&c->history);
+    unstage(c->engine->blobs, &c->outputs);
+    free(c);
+}
+
+void collect_drop(struct live_job *j)
+{
+    struct collection *c = take_ptr(&j->collection);
+
+    if (c == NULL) {
+        return;
+    }
+    if (j->row.status != JOB_SUCCEEDED) {
+        unstage(c->engine->blobs, &j->outputs);
+    }
+    c->job = NULL;
+    if (!c->is_with_worker) {
+        collection_free(c);
+    }
+}
+
+void collect_begin(struct live_job *j, struct comfy_history *history)
+{
+    struct collection *c = NULL;
+
+    if (j->collection != NULL) {
+        return;
+    }
+    c = xcalloc(1, sizeof *c);
+    c->job = j;
+    c->engine = j->backend->engine;
+    c->history = *history;
+    memset(history, 0, sizeof *history);
+    j->collection = c;
+}
+
+static const struct comfy_output *current(const struct collection *c)
+{
+    return &c->history.output[c->at];
+}
+
+/* ---- an output that is on disk
+ * ---------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *backslash = strrchr(path, '\\');
+    const char *last = slash > backslash ? slash : backslash;
+
+    return last != NULL ? last + 1 : path;
+}
+
+static void keep(struct collection *c)
+{
+    const struct comfy_output *from = current(c);
+    struct job_output *o = job_outputs_add(&c->outputs);
+
+    o->id = id_new();
+    o->job_id = c->job->row.id;
+    o->index = (int)c->outputs.count - 1;
+    o->node_id = xstrdup(from->node_id);
+    o->created_at = clock_wall_ms();
+    o->size_bytes = c->size;
+    memcpy(o->sha256, c->sha256, sizeof o->sha256);
+    if (from->filename == NULL) {
+        o->type = OUTPUT_TEXT;
+        o->name = xasprintf("%s.txt", from->node_id);
+        o->content_type = xstrdup("text/plain; charset=utf-8");
+        o->text = c->size <= TEXT_SHOWN ? xstrdup(from->text) : NULL;
+        return;
+    }
+    o->is_primary = strcmp(from->type, "output") == 0 && !c->has_primary;
+    c->has_primary |= o->is_primary;
+    o->name = xstrdup(base_name(from->filename));
+    o->type = c->kind.type;
+    o->content_type = xstrdup(c->kind.content_type);
+    o->width = c->kind.width;
+    o->height = c->kind.height;
+}
+
+/* The one to show first: the first file that was meant to be kept, else the first of all. */
+static void choose_primary(struct collection *c)
+{
+    for (size_t i = 0; i < c->outputs.count; i++) {
+        if (c->outputs.item[i].is_primary) {
+            return;
+        }
+    }
+    c->outputs.item[0].is_primary = true;
+}
+
+static void finish(struct collection *c) ON_ENGINE;
+static void finish(struct collection *c)
+{
+    struct live_job *j = c->job;
+
+    /* Again, when the commit of the first time failed: they are with the job already. */
+    if (c->outputs.count == 0 && j->outputs.count == 0) {
+        (void)jobs_event_trouble(c->engine, j, EV_FAILED, JOB_ERR_NO_OUTPUTS,
+                                 "The workflow ran to its end and produced no output.");
+        return;
+    }
+    if (j->outputs.count == 0) {
+        choose_primary(c);
+        j->outputs = c->outputs;
+        memset(&c->outputs, 0, sizeof c->outputs);
+    }
+    (void)jobs_event(c->engine, j, (struct job_event){.kind = EV_COLLECTED});
+}
+
+/* ---- an output that cannot be had
+ * ---------------------------------------------------------------------------- */
+
+static void missing(struct collection *c, const char *why) ON_ENGINE;
+static void missing(struct collection *c, const char *why)
+{
+    const struct comfy_output *from = current(c);
+
+    log_warn("output_missing", LOG_S("job", c->job->row.id.text), LOG_S("node", from->node_id),
+             LOG_S("reason", why));
+    if (strcmp(from->type, "temp") == 0 && c->history.output_count > 1) {
+        char detail[200];
+
+        (void)snprintf(detail, sizeof detail, "The temporary output of node %.40s is gone: %.100s",
+                       from->node_id, why);
+        job_warn(jobs_edit(c->engine, c->job), "output_missing", detail);
+        c->at++;
+        c->tries = 0;
+        return;
+    }
+    (void)jobs_event_trouble(c->engine, c->job, EV_TROUBLED, JOB_ERR_OUTPUT_MISSING,
+                             "ComfyUI does not give the output \"%.120s\" of node %.40s: %.120s",
+                             from->filename != NULL ? from->filename : "", from->node_id, why);
+}
+
+static void no_room(struct collection *c) ON_ENGINE;
+static void no_room(struct collection *c)
+{
+    (void)jobs_event_trouble(c->engine, c->job, EV_FAILED, JOB_ERR_STORAGE_FULL,
+                             "The gateway's disk is full; the output could not be stored.");
+}
+
+static void later(struct collection *c, const char *why) ON_ENGINE;
+static void later(struct collection *c, const char *why)
+{
+    int64_t pause = PAUSE_MIN_MS;
+
+    c->tries++;
+    if (c->tries >= TRIES_MAX) {
+        missing(c, why);
+        return;
+    }
+    for (int i = 1; i < c->tries && pause < PAUSE_MAX_MS; i++) {
+        pause *= 2;
+    }
+    c->due_mono_ms = clock_mono_ms() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
+    look_soon(c->job->backend, 0);
+}
+
+/* ---- writing
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void run_stage(struct work *w)
+{
+    struct collection *c = container_of(w, struct collection, work);
+
+    c->staged = blob_stage(c->sink, c->sha256, NULL);
+    c->sink = NULL;
+}
+
+static void stage_done(struct work *w)
+{
+    struct collection *c = container_of(w, struct collection, work);
+
+    assume_engine_role();
+    c->is_with_worker = false;
+    if (c->job == NULL) {
+        if (c->staged == ERR_NONE) {
+            blob_unstage(c->engine->blobs, c->sha256);
+        }
+        collection_free(c);
+        return;
+    }
+    if (c->staged != ERR_NONE) {
+        no_room(c);
+        return;
+    }
+    keep(c);
+    c->at++;
+    c->tries = 0;
+    collect_tick(c->job, clock_mono_ms());
+}
+
+static void stage(struct collection *c) ON_ENGINE;
+static void stage(struct collection *c)
+{
+    c->kind = sniff(blob_head(c->sink));
+    c->size = blob_written(c->sink);
+    c->work.run = run_stage;
+    c->work.done = stage_done;
+    c->is_with_worker = true;
+    worker_add(c->engine->worker, &c->work);
+}
+
+static void on_view(void *arg, const struct call_result *result)
+{
+    struct collection *c = arg;
+    char why[120];
+
+    assume_engine_role();
+    c->call = NULL;
+    if (result->end == CALL_ANSWERED && result->status == 200) {
+        stage(c);
+        return;
+    }
+    blob_abort(take_ptr(&c->sink));
+    if (result->end == CALL_ANSWERED && result->status >= 400 && result->status < 500) {
+        (void)snprintf(why, sizeof why, "GET /view answered %d", result->status);
+        missing(c, why);
+    } else if (result->end == CALL_ANSWERED) {
+        (void)snprintf(why, sizeof why, "GET /view answered %d", result->status);
+        later(c, why);
+    } else if (result->end == CALL_SINK_FAILED) {
+        no_room(c);
+    } else if (result->end == CALL_TOO_LARGE) {
+        missing(c, "it is larger than backend_max_output allows");
+    } else {
+        later(c, result->reason);
+    }
+}
+
+static void fetch(struct collection *c) ON_ENGINE;
+static void fetch(struct collection *c)
+{
+    AUTO(buf_clear)
+    struct buf url = BUF_INIT(BACKEND_URL_MAX * 4);
+    AUTO(buf_clear)
+    struct buf path = BUF_INIT(BACKEND_URL_MAX * 3);
+    const struct comfy_output *from = current(c);
+    const struct config *config = c->engine->config;
+
+    (void)buf_append_str(&path, "/view");
+    comfy_view_query(&path, from);
+    c->call = comfy_call_start(c->engine->http,
+                               &(struct call_request){
+                                   .method = "GET",
+                                   .url = backend_url(c->job->backend, buf_str(&path), &url),
+                                   .max_bytes = config->backend_max_output,
+                                   .sink = c->sink,
+                                   .done = on_view,
+                                   .arg = c,
+                               });
+}
+
+static void begin_output(struct collection *c) ON_ENGINE;
+static void begin_output(struct collection *c)
+{
+    const struct comfy_output *from = current(c);
+
+    if (blob_write_begin(c->engine->blobs, &c->sink, NULL) != ERR_NONE) {
+        no_room(c);
+        return;
+    }
+    if (from->filename != NULL) {
+        fetch(c);
+    } else if (blob_write(c->sink, span_of(from->text), NULL) != ERR_NONE) {
+        blob_abort(take_ptr(&c->sink));
+        no_room(c);
+    } else {
+        stage(c);
+    }
+}
+
+void collect_tick(struct live_job *j, int64_t mono)
+{
+    struct collection *c = j->collection;
+
+    /* Nothing is fetched before the row says so on disk, nor once the job has moved on. */
+    if (c == NULL || j->row.phase != PHASE_COLLECTING || jobs_row(j)->phase != PHASE_COLLECTING) {
+        return;
+    }
+    if (c->call != NULL || c->is_with_worker || mono < c->due_mono_ms) {
+        return;
+    }
+    if (c->at >= c->history.output_count) {
+        finish(c);
+    } else {
+        begin_output(c);
+    }
+}

@@ -1,0 +1,246 @@
+/* commands.c - what users ask for: submit, cancel, change, delete.
+ *
+ * A command is looked at when it is taken from the inbox (which may change a
+ * copy of a row), written in the turn's transaction, and answered after it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/internal.h"
+
+/* Bounds one turn, and so the size of one transaction. */
+#define COMMANDS_PER_TURN 2000
+
+static void refuse(struct cmd *c, enum errc code, const char *detail)
+{
+    c->result = code;
+    (void)snprintf(c->detail, sizeof c->detail, "%s", detail);
+}
+
+static void refuse_by_store(struct cmd *c, enum st st)
+{
+    switch (st) {
+    case ST_NONE:
+        refuse(c, ERR_NOT_FOUND, "There is no job of this id.");
+        return;
+    case ST_FULL:
+        refuse(c, ERR_INSUFFICIENT_STORAGE, "The disk is full; nothing was changed.");
+        return;
+    case ST_OK:
+    case ST_CONFLICT:
+    case ST_RETRY:
+    case ST_FAIL:
+        refuse(c, ERR_STORE_UNAVAILABLE,
+               "The job store cannot be written now; nothing was changed.");
+        return;
+    }
+}
+
+/* What belongs to another key does not exist for this one. */
+static bool is_visible(const struct cmd *c, const struct job_row *row)
+{
+    return c->owner == NULL || (row->owner != NULL && strcmp(c->owner, row->owner) == 0);
+}
+
+static struct live_job *find(struct engine *e, struct cmd *c) ON_ENGINE;
+static struct live_job *find(struct engine *e, struct cmd *c)
+{
+    enum st st = ST_OK;
+    struct live_job *j = jobs_load(e, c->job, &st);
+
+    if (j != NULL && !is_visible(c, jobs_row(j))) {
+        st = ST_NONE;
+    }
+    if (st != ST_OK) {
+        refuse_by_store(c, st);
+        return NULL;
+    }
+    return j;
+}
+
+static void cancel(struct engine *e, struct cmd *c) ON_ENGINE;
+static void cancel(struct engine *e, struct cmd *c)
+{
+    struct live_job *j = find(e, c);
+
+    if (j == NULL) {
+        return;
+    }
+    c->had_ended = job_has_ended(jobs_row(j)->status);
+    if (!c->had_ended) {
+        (void)jobs_event(e, j, (struct job_event){.kind = EV_CANCEL});
+        c->had_ended = job_has_ended(jobs_row(j)->status);
+    }
+}
+
+static void patch(struct engine *e, struct cmd *c) ON_ENGINE;
+static void patch(struct engine *e, struct cmd *c)
+{
+    struct live_job *j = find(e, c);
+    AUTO(free_ptr)
+    struct err *err = xcalloc(1, sizeof *err);
+    struct job_row *row = NULL;
+    char etag[JOB_ETAG_SIZE];
+    bool changed = false;
+
+    if (j == NULL) {
+        return;
+    }
+    job_etag(jobs_row(j)->version, hub_position(e->hub, c->job), etag);
+    if (c->if_match != NULL && strcmp(c->if_match, "*") != 0 && strcmp(c->if_match, etag) != 0) {
+        refuse(c, ERR_PRECONDITION_FAILED, "The job has changed since this ETag was read.");
+        return;
+    }
+    row = jobs_edit(e, j);
+    c->result = job_patch_apply(c->patch, row, &changed, err);
+    if (c->result != ERR_NONE) {
+        refuse(c, c->result, err->item_count > 0 ? err->item[0].detail : err->detail);
+    } else if (changed) {
+        row->version++;
+    }
+}
+
+static void delete_job(struct engine *e, struct cmd *c) ON_ENGINE;
+static void delete_job(struct engine *e, struct cmd *c)
+{
+    struct live_job *j = find(e, c);
+
+    if (j != NULL && !job_has_ended(jobs_row(j)->status)) {
+        refuse(c, ERR_JOB_ACTIVE, "The job has not ended; cancel it first.");
+    }
+}
+
+static void submit(struct engine *e, struct cmd *c) ON_ENGINE;
+static void submit(struct engine *e, struct cmd *c)
+{
+    if (hub_queue_length(e->hub) >= e->config->queue_max_jobs) {
+        refuse(c, ERR_QUEUE_FULL, "Too many jobs are waiting already.");
+    }
+}
+
+void commands_collect(struct engine *e)
+{
+    struct list fresh;
+
+    list_init(&fresh);
+    (void)inbox_take(e->inbox, &fresh, COMMANDS_PER_TURN);
+    list_each(node, next, &fresh)
+    {
+        struct cmd *c = container_of(node, struct cmd, node);
+
+        c->result = ERR_NONE;
+        switch (c->kind) {
+        case CMD_SUBMIT:
+            submit(e, c);
+            break;
+        case CMD_CANCEL:
+            cancel(e, c);
+            break;
+        case CMD_PATCH:
+            patch(e, c);
+            break;
+        case CMD_DELETE:
+            delete_job(e, c);
+            break;
+        }
+    }
+    list_move_all(&e->commands, &fresh);
+}
+
+/* ---- in the transaction -------------------------------------------------------------------------
+ */
+
+static enum st write_submit(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_submit(struct engine *e, struct cmd *c)
+{
+    struct idempotency idem = {.owner = c->owner != NULL ? c->owner : "",
+                               .key = c->idempotency_key};
+    char known_sha256[65];
+    enum st st = ST_OK;
+
+    memcpy(idem.body_sha256, c->body_sha256, sizeof idem.body_sha256);
+    idem.expires_at = clock_wall_ms() + e->config->idempotency_hours * 3600 * 1000;
+    c->job = c->submit_row->id;
+    st = store_job_insert(e->writer, c->submit_row, c->submit_graph,
+                          c->idempotency_key != NULL ? &idem : NULL, &c->job, known_sha256);
+    if (st != ST_CONFLICT) {
+        return st;
+    }
+    if (strcmp(known_sha256, c->body_sha256) == 0) {
+        c->is_replay = true;
+    } else {
+        refuse(c, ERR_IDEMPOTENCY_KEY_REUSE, "This Idempotency-Key was used with another body.");
+    }
+    return ST_OK;
+}
+
+enum st commands_write(struct engine *e)
+{
+    enum st st = ST_OK;
+
+    list_each(node, next, &e->commands)
+    {
+        struct cmd *c = container_of(node, struct cmd, node);
+
+        if (c->result != ERR_NONE) {
+            continue;
+        }
+        if (c->kind == CMD_SUBMIT) {
+            st = write_submit(e, c);
+        } else if (c->kind == CMD_DELETE) {
+            st = store_job_delete(e->writer, c->job);
+            st = st == ST_NONE ? ST_OK : st;
+        }
+        if (st != ST_OK) {
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+/* ---- after it
+ * ------------------------------------------------------------------------------------- */
+
+static void settle(struct engine *e, const struct cmd *c) ON_ENGINE;
+static void settle(struct engine *e, const struct cmd *c)
+{
+    if (c->kind == CMD_SUBMIT && !c->is_replay) {
+        dispatch_put(e, c->submit_row);
+        log_info("job_accepted", LOG_S("job", c->job.text),
+                 LOG_I("priority", c->submit_row->priority));
+    } else if (c->kind == CMD_DELETE) {
+        hub_touch(e->hub, c->job, true);
+        log_info("job_deleted", LOG_S("job", c->job.text));
+    }
+}
+
+void commands_answer(struct engine *e, enum st committed)
+{
+    struct list answered;
+
+    list_init(&answered);
+    list_move_all(&answered, &e->commands);
+    for (struct list *node = list_shift(&answered); node != NULL; node = list_shift(&answered)) {
+        struct cmd *c = container_of(node, struct cmd, node);
+
+        if (c->result == ERR_NONE && committed != ST_OK) {
+            refuse_by_store(c, committed);
+        } else if (c->result == ERR_NONE) {
+            settle(e, c);
+        }
+        list_push(&e->answered, &c->node);
+    }
+}
+
+void commands_release(struct engine *e)
+{
+    for (struct list *node = list_shift(&e->answered); node != NULL;
+         node = list_shift(&e->answered)) {
+        struct cmd *c = container_of(node, struct cmd, node);
+
+        c->done(c);
+    }
+}

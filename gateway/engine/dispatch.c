@@ -1,0 +1,200 @@
+/* dispatch.c - which waiting job goes to which backend next.
+ *
+ * Order: priority, then age, as the queue has it. A job that asks for a
+ * backend is passed over until that one has a slot; a job in its pause before
+ * another attempt is passed over until the pause is over. Neither holds up
+ * those behind it.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/internal.h"
+
+/* Jobs looked at in one turn: the cost of a long queue for a backend that is away. */
+#define SCAN_MAX     4096
+#define SCAN_STEP    64
+#define OVERDUE_STEP 200
+
+struct delay {
+    int64_t not_before_at;
+};
+
+void dispatch_put(struct engine *e, const struct job_row *row)
+{
+    struct delay *delay = NULL;
+
+    free(map_remove(e->delayed, row->id.text));
+    (void)map_remove(e->pinned, row->id.text);
+    hub_queue_put(e->hub, row->id, row->priority, false);
+    e->has_more_work = true;
+    if (row->not_before_at > 0) {
+        delay = xcalloc(1, sizeof *delay);
+        delay->not_before_at = row->not_before_at;
+        map_put(e->delayed, row->id.text, delay);
+    }
+    if (row->wanted_backend != NULL) {
+        struct backend *wanted = backend_named(e, row->wanted_backend);
+
+        /* One that is not configured is waited for: it may come back with the next start. */
+        map_put(e->pinned, row->id.text, wanted != NULL ? (void *)wanted : (void *)e);
+    }
+    if (row->deadline_at > 0 && (e->next_deadline == 0 || row->deadline_at < e->next_deadline)) {
+        e->next_deadline = row->deadline_at;
+    }
+}
+
+void dispatch_remove(struct engine *e, struct id job)
+{
+    hub_queue_remove(e->hub, job);
+    free(map_remove(e->delayed, job.text));
+    (void)map_remove(e->pinned, job.text);
+}
+
+static void free_delay(void *arg, const char *key, void *value)
+{
+    (void)arg;
+    (void)key;
+    free(value);
+}
+
+void dispatch_free(struct engine *e)
+{
+    map_each(e->delayed, free_delay, NULL);
+}
+
+static int free_slots(const struct backend *b) ON_ENGINE;
+static int free_slots(const struct backend *b)
+{
+    return backend_takes_work(b)
+               ? (int)b->engine->config->backend_slots - b->live_count - b->claimed
+               : 0;
+}
+
+/* The backend with the most room, among those that the job may go to. */
+static struct backend *choose(struct engine *e, struct id job) ON_ENGINE;
+static struct backend *choose(struct engine *e, struct id job)
+{
+    void *pinned = map_get(e->pinned, job.text);
+    struct backend *best = NULL;
+
+    for (size_t i = 0; i < e->backend_count; i++) {
+        struct backend *b = &e->backend[i];
+        bool is_allowed = pinned == NULL || pinned == (void *)b;
+
+        if (is_allowed && free_slots(b) > 0 && (best == NULL || free_slots(b) > free_slots(best))) {
+            best = b;
+        }
+    }
+    return best;
+}
+
+static bool is_delayed(struct engine *e, struct id job, int64_t now) ON_ENGINE;
+static bool is_delayed(struct engine *e, struct id job, int64_t now)
+{
+    const struct delay *delay = map_get(e->delayed, job.text);
+
+    return delay != NULL && delay->not_before_at > now;
+}
+
+static void claim(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
+static void claim(struct engine *e, struct id job, struct backend *b)
+{
+    enum st st = ST_OK;
+    struct live_job *j = jobs_load(e, job, &st);
+    unsigned effects = 0;
+
+    if (j == NULL) {
+        /* Not in the store: it was deleted by hand, or the store does not answer now. */
+        if (st == ST_NONE) {
+            dispatch_remove(e, job);
+        }
+        return;
+    }
+    if (!jobs_load_graph(e, j)) {
+        log_error("graph_unreadable", LOG_S("job", job.text), LOG_S("reason", store_reason()));
+        return;
+    }
+    effects =
+        jobs_event(e, j,
+                   (struct job_event){
+                       .kind = EV_CLAIM, .backend = b->address->name, .prompt_id = id_random()});
+    if ((effects & FX_POST) != 0) {
+        b->claimed++;
+    }
+}
+
+static bool any_free_slot(const struct engine *e) ON_ENGINE;
+static bool any_free_slot(const struct engine *e)
+{
+    for (size_t i = 0; i < e->backend_count; i++) {
+        if (free_slots(&e->backend[i]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void dispatch_waiting(struct engine *e)
+{
+    int64_t now = clock_wall_ms();
+    struct id candidate[SCAN_STEP];
+
+    for (size_t i = 0; i < e->backend_count; i++) {
+        e->backend[i].claimed = 0;
+    }
+    for (size_t seen = 0; seen < SCAN_MAX && any_free_slot(e);) {
+        size_t count = hub_queue_next(e->hub, seen, candidate, SCAN_STEP);
+
+        for (size_t i = 0; i < count; i++) {
+            struct backend *b = is_delayed(e, candidate[i], now) ? NULL : choose(e, candidate[i]);
+
+            if (b != NULL) {
+                claim(e, candidate[i], b);
+            }
+        }
+        if (count < SCAN_STEP) {
+            return;
+        }
+        seen += count;
+    }
+}
+
+struct overdue {
+    struct engine *engine;
+    struct id job[OVERDUE_STEP];
+    int count;
+};
+
+static void note_overdue(void *arg, struct id job)
+{
+    struct overdue *list = arg;
+
+    list->job[list->count++] = job;
+}
+
+void dispatch_overdue(struct engine *e)
+{
+    int64_t now = clock_wall_ms();
+    struct overdue list = {.engine = e};
+    enum st st = ST_OK;
+
+    if (e->next_deadline == 0 || now < e->next_deadline) {
+        return;
+    }
+    if (store_overdue(e->writer, now, OVERDUE_STEP, note_overdue, &list) == ST_FAIL) {
+        return;
+    }
+    for (int i = 0; i < list.count; i++) {
+        struct live_job *j = jobs_load(e, list.job[i], &st);
+
+        if (j != NULL) {
+            (void)jobs_event(e, j, (struct job_event){.kind = EV_DEADLINE});
+        }
+    }
+    /* Those just found are still in the store until this turn's commit: ask again later. */
+    if (list.count > 0 || store_next_deadline(e->writer, &e->next_deadline) != ST_OK) {
+        e->next_deadline = list.count > 0 ? now + 1 : 0;
+    }
+}

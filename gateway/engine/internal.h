@@ -1,0 +1,252 @@
+/* internal.h - what the files of the engine share. All of it belongs to the engine thread.
+ *
+ *   engine.c    the turn; the thread
+ *   jobs.c      live jobs: taking up, stepping, letting go
+ *   commands.c  what users ask for
+ *   dispatch.c  which waiting job goes to which backend
+ *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
+ *   backend_view.c  how GET /v1/backends shows it
+ *   look.c      the truth about what is inside it: /queue, then /history
+ *   prompt.c    giving a prompt to it, taking one out of it
+ *   collect.c   fetching outputs
+ */
+#ifndef CG_ENGINE_INTERNAL_H
+#define CG_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "core/comfy_wire.h"
+#include "core/graph.h"
+#include "core/job_fsm.h"
+#include "core/progress.h"
+#include "engine/comfy_http.h"
+#include "engine/comfy_ws.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+#include "engine/worker.h"
+
+#define BACKEND_URL_MAX 2048
+
+/* ---- one job that is inside a ComfyUI, or that this turn touches ---------------------------- */
+
+struct live_job {
+    struct list in_engine; /* engine.live */
+    struct list in_dirty;  /* engine.dirty, while `next` waits for its commit */
+
+    struct job_row row;    /* as committed; only version may be ahead of the store */
+    int64_t saved_version; /* what the store has */
+    bool has_next;
+    struct job_row next; /* row plus this turn's events */
+    unsigned effects;    /* of this turn's events */
+
+    struct backend *backend; /* that holds it; NULL when none does */
+    struct buf graph;        /* as it is sent */
+    struct graph_index *index;
+    struct progress *progress;
+    bool is_progress_new;       /* published at the end of the turn */
+    int64_t shown_position;     /* as last published */
+    char client_id[ID_LEN + 1]; /* of the socket that hears of this attempt; "" = none does */
+
+    struct comfy_call *post;     /* POST /prompt under way */
+    int64_t posted_mono_ms;      /* when it was begun */
+    int64_t delivered_mono_ms;   /* when delivery became known */
+    int64_t doubt_until_mono_ms; /* 0 = no doubt */
+    struct job_error post_error; /* of a 5xx answer, in case the prompt turns out not to be there */
+    struct comfy_call *history;  /* GET /history/{id} under way */
+    bool is_absent_in_queue;     /* by a look that began after delivery */
+    bool is_history_proof;       /* the request began after that: an empty answer means lost */
+    int history_tries;           /* without finding it, since the last sign of an end */
+    int64_t history_due_mono_ms; /* 0 = none planned */
+    struct comfy_history heard;  /* outputs of `executed` messages, for when history is gone */
+    int64_t started_mono_ms;     /* for the timeout */
+    int64_t last_sign_mono_ms;   /* last message about this prompt */
+    int64_t stop_sent_mono_ms;   /* last time ComfyUI was asked to let go; 0 = not yet */
+    int64_t stop_began_mono_ms;
+    struct comfy_call *stop_call;
+    struct collection *collection; /* outputs being fetched; NULL */
+    struct job_outputs outputs;    /* of the collection that finished, for the commit */
+};
+
+/* ---- one ComfyUI ------------------------------------------------------------------------------
+ */
+
+enum backend_status { BACKEND_DOWN, BACKEND_UP, BACKEND_STALLED };
+
+struct backend {
+    struct engine *engine;
+    const struct backend_address *address;
+
+    enum backend_status status;
+    int64_t since; /* wall clock */
+    char reason[200];
+
+    struct comfy_ws *ws;
+    bool is_ws_open;
+    bool has_ws_tried; /* the first attempt has come to an end, well or not */
+    bool is_ws_closing_as_deaf;
+    char client_id[ID_LEN + 1];
+    int64_t connections_opened;
+    int64_t last_message_at; /* wall clock */
+    int failures;            /* in a row: drives the pause before the next connection */
+    int deaf_in_a_row;
+    int64_t connect_due_mono_ms; /* 0 = none planned */
+    int64_t status_due_mono_ms;  /* a status broadcast must have come by then; 0 = none expected */
+    int64_t last_status_mono_ms;
+    struct id last_prompt; /* named last on this connection: owner of nameless previews */
+
+    struct comfy_call *look;
+    int64_t look_began_mono_ms;
+    int64_t look_due_mono_ms;
+    bool is_look_wanted;            /* again, as soon as the one under way ends */
+    bool is_known;                  /* a look has succeeded since the last loss of HTTP */
+    int look_failures;              /* in a row */
+    int64_t unworked_since_mono_ms; /* prompts wait and none runs; 0 = not so */
+    bool is_worker_dead;            /* until it is seen to run something, or was restarted */
+    int holds;                      /* refused POSTs in a row */
+    int64_t hold_until_mono_ms;     /* gets no work before */
+    struct comfy_call *system;
+    int64_t system_due_mono_ms;
+    struct comfy_system info;
+    bool has_no_cancel; /* POST /api/jobs/{id}/cancel is not there, whatever its version says */
+    int64_t queue_remaining; /* -1 = unknown */
+
+    struct list abandoned; /* struct abandoned: prompts that must still be taken out */
+    int live_count;        /* slots in use */
+    int claimed;           /* slots that this turn's claims will use */
+    bool is_view_stale;
+};
+
+/* ---- the engine ---------------------------------------------------------------------------------
+ */
+
+struct engine {
+    const struct config *config;
+    struct blobs *blobs;
+    struct hub *hub;
+    struct inbox *inbox;
+    struct store *store;
+    struct store_writer *writer;
+
+    struct loop *loop;
+    struct comfy_http *http;
+    struct worker *worker;
+
+    struct backend *backend;
+    size_t backend_count;
+
+    struct list live;      /* struct live_job.in_engine */
+    struct map *by_id;     /* job id -> struct live_job */
+    struct map *by_prompt; /* prompt id -> struct live_job */
+    struct list dirty;
+    struct list commands;  /* of this turn, until the commit */
+    struct list answered;  /* of this turn, until done() */
+    struct map *pinned;    /* waiting job id -> struct backend that it asks for */
+    struct map *delayed;   /* waiting job id -> struct delay */
+    int64_t next_deadline; /* wall clock; 0 = no waiting job has one */
+    bool has_more_work;    /* the next turn shall not wait: a job or a slot has become free */
+    int64_t housekeeping_due_mono_ms;
+    int64_t backends_view_due_mono_ms;
+
+    pthread_t thread;
+    bool is_running;
+    atomic_bool is_stopping;
+    int64_t stop_by_mono_ms;
+};
+
+/* jobs.c */
+struct live_job *jobs_find(struct engine *e, struct id job) ON_ENGINE;
+struct live_job *jobs_by_prompt(struct engine *e, struct id prompt_id) ON_ENGINE;
+/* Live, or read from the store for this turn. NULL with *st when there is none. */
+struct live_job *jobs_load(struct engine *e, struct id job, enum st *st) ON_ENGINE;
+/* Takes the row. */
+struct live_job *jobs_adopt(struct engine *e, struct job_row *row) ON_ENGINE;
+/* The row as this turn's events have made it so far. */
+const struct job_row *jobs_row(const struct live_job *j) ON_ENGINE;
+/* For changes that are not events of the state machine (a PATCH): a row to change. */
+struct job_row *jobs_edit(struct engine *e, struct live_job *j) ON_ENGINE;
+/* Applies an event to the copy that this turn will commit. */
+unsigned jobs_event(struct engine *e, struct live_job *j, struct job_event event) ON_ENGINE;
+unsigned jobs_event_error(struct engine *e, struct live_job *j, enum job_event_kind kind,
+                          const struct job_error *error) ON_ENGINE;
+unsigned jobs_event_trouble(struct engine *e, struct live_job *j, enum job_event_kind kind,
+                            enum job_errc code, const char *fmt, ...) PRINTF_LIKE(5, 6) ON_ENGINE;
+/* Reads the graph from the store, as it will be sent. */
+bool jobs_load_graph(struct engine *e, struct live_job *j) ON_ENGINE;
+/* The turn's last steps for the jobs that it touched. */
+enum st jobs_write(struct engine *e) ON_ENGINE;
+void jobs_forget_changes(struct engine *e) ON_ENGINE; /* the commit failed */
+void jobs_settle(struct engine *e) ON_ENGINE;         /* swap, publish, act, let go */
+void jobs_tick(struct engine *e, int64_t mono) ON_ENGINE;
+void jobs_free_all(struct engine *e) ON_ENGINE;
+enum errc jobs_take_up(struct engine *e, struct err *err) ON_ENGINE;
+
+/* commands.c */
+void commands_collect(struct engine *e) ON_ENGINE;
+enum st commands_write(struct engine *e) ON_ENGINE;
+void commands_answer(struct engine *e, enum st committed) ON_ENGINE;
+/* Gives them back to their requests, after everything that they may look at is published. */
+void commands_release(struct engine *e) ON_ENGINE;
+
+/* dispatch.c */
+void dispatch_waiting(struct engine *e) ON_ENGINE;
+/* The job is in the store, waiting: gives it its place. */
+void dispatch_put(struct engine *e, const struct job_row *row) ON_ENGINE;
+void dispatch_remove(struct engine *e, struct id job) ON_ENGINE;
+void dispatch_overdue(struct engine *e) ON_ENGINE;
+void dispatch_free(struct engine *e) ON_ENGINE;
+
+/* backend.c */
+void backend_init(struct backend *b, struct engine *e,
+                  const struct backend_address *address) ON_ENGINE;
+void backend_clear(struct backend *b) ON_ENGINE;
+void backend_tick(struct backend *b, int64_t mono) ON_ENGINE;
+void backend_close(struct backend *b) ON_ENGINE; /* begins the closing handshake */
+bool backend_is_open(const struct backend *b) ON_ENGINE;
+bool backend_takes_work(const struct backend *b) ON_ENGINE;
+struct backend *backend_named(struct engine *e, const char *name) ON_ENGINE;
+void backend_set(struct backend *b, enum backend_status status, const char *fmt, ...)
+    PRINTF_LIKE(3, 4) ON_ENGINE;
+/* HTTP does not answer: nothing is known about it any more. */
+void backend_lost(struct backend *b, const char *reason) ON_ENGINE;
+/* A prompt was put into its queue by a POST that began then: the status broadcast must follow. */
+void backend_expect_status(struct backend *b, int64_t since_mono_ms) ON_ENGINE;
+/* It answers, but takes no prompts (a login proxy, a foreign Origin): gets no work for a while. */
+void backend_hold(struct backend *b, const char *reason) ON_ENGINE;
+/* The url of a path on this backend, into out. */
+const char *backend_url(const struct backend *b, const char *path, struct buf *out) ON_ENGINE;
+/* Something counts as stalled: opens the circuit and gives its jobs back. */
+void backend_stall(struct backend *b, const char *reason) ON_ENGINE;
+
+/* backend_view.c */
+void backends_publish(struct engine *e, int64_t mono) ON_ENGINE;
+
+/* look.c */
+void look_soon(struct backend *b, int64_t in_ms) ON_ENGINE;
+void look_tick(struct backend *b, int64_t mono) ON_ENGINE;
+/* A sign that this prompt has ended: reads its history. */
+void look_at_history(struct live_job *j) ON_ENGINE;
+void look_tick_job(struct live_job *j, int64_t mono) ON_ENGINE;
+
+/* prompt.c */
+void prompt_post(struct live_job *j) ON_ENGINE;
+/* Asks ComfyUI to let go; harmless when repeated. */
+void prompt_stop(struct live_job *j) ON_ENGINE;
+/* A prompt nobody waits for any more: asked out at every look until it is gone. */
+void prompt_abandon(struct backend *b, struct id prompt_id) ON_ENGINE;
+void prompt_abandoned_tick(struct backend *b, const struct comfy_queue *queue) ON_ENGINE;
+void prompt_abandoned_clear(struct backend *b) ON_ENGINE;
+/* Removes one of two copies of a prompt from the queue. */
+void prompt_drop_copy(struct backend *b, struct id prompt_id) ON_ENGINE;
+
+/* collect.c */
+/* Takes what history told about the outputs. */
+void collect_begin(struct live_job *j, struct comfy_history *history) ON_ENGINE;
+void collect_tick(struct live_job *j, int64_t mono) ON_ENGINE;
+void collect_drop(struct live_job *j) ON_ENGINE;
+
+#endif

@@ -1,0 +1,227 @@
+/* main.c - settings, then store, hub, engine, HTTP; a signal; then the same backwards.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "http/server.h"
+
+extern char **environ;
+
+#define EXIT_USAGE 2
+
+struct gateway {
+    struct config config;
+    struct backend_list backends;
+    struct store *store;
+    struct blobs *blobs;
+    struct hub *hub;
+    struct engine *engine;
+    struct http_server *http;
+    sigset_t signals;
+};
+
+static int complain(const struct err *e)
+{
+    (void)fprintf(stderr, "comfygate: %s\n", e->detail[0] != '\0' ? e->detail : err_title(e->code));
+    return e->code == ERR_INVALID_PARAMETER ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static enum log_level level_of(const char *word)
+{
+    static const char *const WORDS[] = {"debug", "info", "warn", "error"};
+
+    for (int i = 0; i < (int)COUNT_OF(WORDS); i++) {
+        if (strcmp(word, WORDS[i]) == 0) {
+            return (enum log_level)i;
+        }
+    }
+    return LOG_INFO;
+}
+
+static enum errc load_settings(struct gateway *g, int argc, char **argv, struct err *e)
+{
+    enum errc rc = config_load(&g->config, argc, argv, environ, e);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    log_setup(strcmp(g->config.log_format, "json") == 0 ? LOG_JSON : LOG_TEXT,
+              level_of(g->config.log_level));
+    return backend_list_parse(g->config.backends, &g->backends, e);
+}
+
+static enum errc open_store(struct gateway *g, struct err *e)
+{
+    AUTO(free_ptr)
+    char *url = NULL;
+
+    if (!file_make_dirs(g->config.data_dir)) {
+        return err_set(e, ERR_INTERNAL_ERROR, "The data folder %s cannot be made.",
+                       g->config.data_dir);
+    }
+    url = g->config.database_url[0] != '\0'
+              ? xstrdup(g->config.database_url)
+              : xasprintf("sqlite:%s/comfygate.db", g->config.data_dir);
+    return store_open(url, &g->store, e);
+}
+
+static enum errc open_blobs(struct gateway *g, struct err *e)
+{
+    if (g->config.storage_url[0] != '\0') {
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "storage_url: only local files are supported in this version");
+    }
+    return blobs_open(g->config.data_dir, &g->blobs, e);
+}
+
+static enum errc start_engine(struct gateway *g, struct err *e)
+{
+    struct engine_parts parts = {
+        .config = &g->config, .backends = &g->backends, .store = g->store, .blobs = g->blobs};
+    enum errc rc = ERR_NONE;
+
+    g->hub = hub_new(g->config.server_max_waiters);
+    parts.hub = g->hub;
+    rc = engine_new(&parts, &g->engine, e);
+    return rc != ERR_NONE ? rc : engine_start(g->engine, e);
+}
+
+static enum errc start_http(struct gateway *g, struct err *e)
+{
+    struct http_parts parts = {.config = &g->config,
+                               .backends = &g->backends,
+                               .store = g->store,
+                               .blobs = g->blobs,
+                               .hub = g->hub,
+                               .inbox = engine_inbox(g->engine)};
+
+    return http_start(&parts, &g->http, e);
+}
+
+/* Stops what was started, in the order that lets nothing wait for what is gone: no new connection,
+ * no new command, no waiter, no HTTP. */
+static void stop(struct gateway *g)
+{
+    int grace_ms = (int)g->config.server_shutdown_seconds * 1000 / 2;
+
+    if (g->http != NULL) {
+        http_quiesce(g->http);
+    }
+    if (g->engine != NULL) {
+        engine_stop(g->engine, grace_ms);
+    }
+    if (g->hub != NULL) {
+        hub_close(g->hub);
+    }
+    http_stop(g->http);
+    engine_free(g->engine);
+    hub_free(g->hub);
+    blobs_close(g->blobs);
+    store_close(g->store);
+    backend_list_clear(&g->backends);
+    config_clear(&g->config);
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int number = 0;
+
+    while (sigwait(signals, &number) != 0) {
+    }
+    log_info("stopping", LOG_S("signal", number == SIGTERM ? "TERM" : "INT"));
+}
+
+static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
+{
+    static enum errc (*const STEP[])(struct gateway *, struct err *) = {open_store, open_blobs,
+                                                                        start_engine, start_http};
+    enum errc rc = load_settings(g, argc, argv, e);
+
+    for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {
+        rc = STEP[i](g, e);
+    }
+    return rc;
+}
+
+static int serve(int argc, char **argv)
+{
+    struct gateway g = {0};
+    struct err e = ERR_INIT;
+    int exit_code = EXIT_SUCCESS;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&g.signals);
+    (void)sigaddset(&g.signals, SIGTERM);
+    (void)sigaddset(&g.signals, SIGINT);
+    /* Before any thread: all inherit the mask, and sigwait takes the signals. */
+    (void)pthread_sigmask(SIG_BLOCK, &g.signals, NULL);
+    if (start(&g, argc, argv, &e) == ERR_NONE) {
+        log_info("listening", LOG_S("url", http_url(g.http)), LOG_S("version", comfygate_version()),
+                 LOG_S("auth", g.config.auth_mode));
+        (void)printf("comfygate listening on %s\n", http_url(g.http));
+        (void)fflush(stdout);
+        wait_for_signal(&g.signals);
+    } else {
+        exit_code = complain(&e);
+    }
+    stop(&g);
+    if (exit_code == EXIT_SUCCESS) {
+        log_info("stopped");
+    }
+    return exit_code;
+}
+
+/* Brings the store to the newest schema and says so; serve does the same at its start. */
+static int migrate(int argc, char **argv)
+{
+    struct gateway g = {0};
+    struct err e = ERR_INIT;
+    int exit_code = EXIT_SUCCESS;
+
+    if (load_settings(&g, argc, argv, &e) != ERR_NONE || open_store(&g, &e) != ERR_NONE) {
+        exit_code = complain(&e);
+    } else {
+        (void)printf("The job store in %s is up to date.\n", g.config.data_dir);
+    }
+    stop(&g);
+    return exit_code;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int serve_help(const char *verb)
+{
+    (void)printf("Usage: comfygate %s [--config FILE] [SETTING]...\n\nSettings:\n", verb);
+    config_print_help(stdout);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+
+    if (strcmp(verb, "serve") != 0 && strcmp(verb, "migrate") != 0) {
+        return cli_main(argc, argv);
+    }
+    if (wants_help(argc - 2, argv + 2)) {
+        return serve_help(verb);
+    }
+    return strcmp(verb, "serve") == 0 ? serve(argc - 2, argv + 2) : migrate(argc - 2, argv + 2);
+}
