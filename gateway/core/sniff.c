@@ -41,7 +41,8 @@ static uint32_t big32(struct span s, size_t i)
 
 static bool has_at(struct span s, size_t at, struct span magic)
 {
-    return at + magic.len <= s.len && memcmp(s.ptr + at, magic.ptr, magic.len) == 0;
+    return magic.len == 0 ||
+           (at + magic.len <= s.len && memcmp(s.ptr + at, magic.ptr, magic.len) == 0);
 }
 
 static void measure_png(struct span s, struct sniffed *out)
