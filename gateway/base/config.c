@@ -393,7 +393,7 @@ static enum errc next_flag(int argc, char **argv, int *index, struct flag *out, 
                        text);
     }
     for (size_t i = 0; i < len; i++) {
-        out->name[i] = text[i] == '_' ? '-' : text[i];
+        out->name[i] = (char)(text[i] == '_' ? '-' : text[i]);
     }
     out->name[len] = '\0';
     if (strcmp(out->name, "--listen") == 0) {
@@ -413,7 +413,7 @@ static enum errc next_flag(int argc, char **argv, int *index, struct flag *out, 
 static enum errc load_flags(struct config *c, int argc, char **argv, struct err *e)
 {
     for (int i = 0; i < argc;) {
-        struct flag flag;
+        struct flag flag = {.value = NULL};
         enum errc code = next_flag(argc, argv, &i, &flag, e);
 
         if (code == ERR_NONE && strcmp(flag.name, "--config") != 0) {
@@ -437,7 +437,7 @@ static enum errc find_file(int argc, char **argv, char **envp, const char **out,
         }
     }
     for (int i = 0; i < argc;) {
-        struct flag flag;
+        struct flag flag = {.value = NULL};
         enum errc code = next_flag(argc, argv, &i, &flag, e);
 
         if (code != ERR_NONE) {

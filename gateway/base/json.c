@@ -169,16 +169,22 @@ int json_unescape_next(struct json_unescape *u)
     return (unsigned char)(short_form != NULL ? to[short_form - from] : c);
 }
 
+static struct span key_text(const struct json_doc *doc, json_ref member)
+{
+    const struct json_node *n = &doc->node[member];
+
+    return inside((struct span){doc->text.ptr + n->key, n->key_len});
+}
+
 int json_key_compare(const struct json_doc *doc, json_ref a, json_ref b)
 {
-    struct span left = inside(json_key_raw(doc, a));
-    struct span right = inside(json_key_raw(doc, b));
+    struct span left = key_text(doc, a);
+    struct span right = key_text(doc, b);
     struct json_unescape left_reader = json_unescape_start(left);
     struct json_unescape right_reader = json_unescape_start(right);
 
     if (!doc->node[a].key_has_escapes && !doc->node[b].key_has_escapes) {
-        size_t shorter = left.len < right.len ? left.len : right.len;
-        int order = shorter > 0 ? memcmp(left.ptr, right.ptr, shorter) : 0;
+        int order = memcmp(left.ptr, right.ptr, left.len < right.len ? left.len : right.len);
 
         return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
     }
