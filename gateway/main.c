@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "base/file.h"
@@ -13,8 +14,6 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "http/server.h"
-
-extern char **environ;
 
 #define EXIT_USAGE 2
 

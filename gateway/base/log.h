@@ -22,7 +22,12 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_S(k, v) ((struct log_field){.key = (k), .text = (v) != NULL ? (v) : ""})
+static inline const char *log_text(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+#define LOG_S(k, v) ((struct log_field){.key = (k), .text = log_text(v)})
 #define LOG_I(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
 /* Before any other thread exists. */

@@ -21,6 +21,7 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 5000
 #define TEXT_SHOWN   65536
+#define VIEW_URL_MAX 8192
 
 struct collection {
     struct live_job *job; /* NULL: the job is gone, only the worker is awaited */
@@ -291,9 +292,9 @@ static void fetch(struct collection *c) ON_ENGINE;
 static void fetch(struct collection *c)
 {
     AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX * 4);
+    struct buf url = BUF_INIT(VIEW_URL_MAX);
     AUTO(buf_clear)
-    struct buf path = BUF_INIT(BACKEND_URL_MAX * 3);
+    struct buf path = BUF_INIT(VIEW_URL_MAX);
     const struct comfy_output *from = current(c);
     const struct config *config = c->engine->config;
 

@@ -1,7 +1,8 @@
 /* internal.h - what the files of the engine share. All of it belongs to the engine thread.
  *
  *   engine.c    the turn; the thread
- *   jobs.c      live jobs: taking up, stepping, letting go
+ *   jobs.c      live jobs: stepping, committing, letting go
+ *   take_up.c   at start: what was under way, and what waits
  *   commands.c  what users ask for
  *   dispatch.c  which waiting job goes to which backend
  *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
@@ -183,6 +184,12 @@ void jobs_forget_changes(struct engine *e) ON_ENGINE; /* the commit failed */
 void jobs_settle(struct engine *e) ON_ENGINE;         /* swap, publish, act, let go */
 void jobs_tick(struct engine *e, int64_t mono) ON_ENGINE;
 void jobs_free_all(struct engine *e) ON_ENGINE;
+/* Ties a job to the backend that has, or is about to get, its prompt. */
+void jobs_begin_attempt(struct engine *e, struct live_job *j) ON_ENGINE;
+/* Gives the committed row its place in the queue and in the hub. */
+void jobs_show(struct engine *e, struct live_job *j) ON_ENGINE;
+
+/* take_up.c */
 enum errc jobs_take_up(struct engine *e, struct err *err) ON_ENGINE;
 
 /* commands.c */

@@ -16,10 +16,6 @@
 #include "core/job_json.h"
 #include "engine/internal.h"
 
-/* After a restart of the gateway no version that a client has seen may come again: progress counts
- * versions too, and is not stored. */
-#define VERSION_LEAP 100000
-
 #define GRAPH_MAX (256U << 20)
 #define VIEW_MAX  (16U << 20)
 
@@ -191,9 +187,7 @@ void jobs_free_all(struct engine *e)
     }
 }
 
-/* Ties a job to the backend that has its prompt. */
-static void begin_attempt(struct engine *e, struct live_job *j) ON_ENGINE;
-static void begin_attempt(struct engine *e, struct live_job *j)
+void jobs_begin_attempt(struct engine *e, struct live_job *j)
 {
     j->backend = backend_named(e, j->row.backend);
     if (j->backend == NULL) {
@@ -308,6 +302,12 @@ static void place(struct engine *e, const struct live_job *j)
     }
 }
 
+void jobs_show(struct engine *e, struct live_job *j)
+{
+    place(e, j);
+    publish(e, j);
+}
+
 static void swap_in(struct engine *e, struct live_job *j) ON_ENGINE;
 static void swap_in(struct engine *e, struct live_job *j)
 {
@@ -342,7 +342,7 @@ static void act(struct engine *e, struct live_job *j, unsigned effects) ON_ENGIN
 static void act(struct engine *e, struct live_job *j, unsigned effects)
 {
     if ((effects & FX_POST) != 0) {
-        begin_attempt(e, j);
+        jobs_begin_attempt(e, j);
         prompt_post(j);
     }
     if ((effects & FX_STOP) != 0) {
@@ -466,96 +466,4 @@ void jobs_tick(struct engine *e, int64_t mono)
             collect_tick(j, mono);
         }
     }
-}
-
-/* ---- at start
- * --------------------------------------------------------------------------------------- */
-
-static void take_up(void *arg, struct job_row *row)
-{
-    struct engine *e = arg;
-    struct live_job *j = NULL;
-    int64_t mono = clock_mono_ms();
-
-    assume_engine_role();
-    j = jobs_adopt(e, row);
-    j->row.version += VERSION_LEAP;
-    begin_attempt(e, j);
-    j->stop_began_mono_ms = mono;
-    if (j->row.started_at > 0) {
-        int64_t ran_ms = clock_wall_ms() - j->row.started_at;
-
-        j->started_mono_ms = mono - (ran_ms > 0 ? ran_ms : 0);
-        j->last_sign_mono_ms = mono;
-    }
-    if (j->row.is_delivered) {
-        j->delivered_mono_ms = mono;
-    } else {
-        j->doubt_until_mono_ms = mono + e->config->backend_doubt_ms;
-    }
-}
-
-static void take_up_waiting(void *arg, const struct waiting_job *waiting)
-{
-    struct engine *e = arg;
-    struct job_row row = {.id = waiting->id,
-                          .priority = waiting->priority,
-                          .not_before_at = waiting->not_before_at,
-                          .deadline_at = waiting->deadline_at,
-                          .wanted_backend = NULL};
-    AUTO(free_ptr)
-    char *wanted = xstrdup_or_null(waiting->wanted_backend);
-
-    row.wanted_backend = wanted;
-    assume_engine_role();
-    dispatch_put(e, &row);
-}
-
-/* A backend that was taken out of the settings cannot be asked any more. */
-static void settle_orphans(struct engine *e) ON_ENGINE;
-static void settle_orphans(struct engine *e)
-{
-    list_each(node, next, &e->live)
-    {
-        struct live_job *j = container_of(node, struct live_job, in_engine);
-
-        if (!jobs_load_graph(e, j)) {
-            log_warn("graph_unreadable", LOG_S("job", j->row.id.text));
-        }
-        if (j->backend == NULL) {
-            (void)jobs_event_trouble(
-                e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
-                "The ComfyUI \"%s\" that had the job is not configured any more.", j->row.backend);
-        } else {
-            place(e, j);
-            publish(e, j);
-            log_info("job_adopted", LOG_S("job", j->row.id.text), LOG_S("backend", j->row.backend),
-                     LOG_S("prompt", j->row.prompt_id.text));
-        }
-    }
-}
-
-static bool is_file_used(void *arg, const char *sha256)
-{
-    struct engine *e = arg;
-
-    assume_engine_role();
-    return store_file_is_used(e->writer, sha256) == ST_OK;
-}
-
-enum errc jobs_take_up(struct engine *e, struct err *err)
-{
-    enum st st = ST_OK;
-
-    blob_recover(e->blobs, is_file_used, e);
-    st = store_in_flight(e->writer, take_up, e);
-    if (st == ST_OK || st == ST_NONE) {
-        st = store_waiting(e->writer, take_up_waiting, e);
-    }
-    if (st != ST_OK && st != ST_NONE) {
-        return err_set(err, ERR_STORE_UNAVAILABLE, "The job store cannot be read: %s",
-                       store_reason());
-    }
-    settle_orphans(e);
-    return ERR_NONE;
 }

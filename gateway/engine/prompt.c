@@ -308,8 +308,9 @@ void prompt_abandoned_tick(struct backend *b, const struct comfy_queue *queue)
 
 void prompt_abandoned_clear(struct backend *b)
 {
-    for (struct list *node = list_shift(&b->abandoned); node != NULL;
-         node = list_shift(&b->abandoned)) {
+    list_each(node, next, &b->abandoned)
+    {
         free(container_of(node, struct abandoned, node));
     }
+    list_init(&b->abandoned);
 }
