@@ -1,0 +1,381 @@
+/* cli.c - finds the verb, reads the global flags, prints help, and says what every verb says alike.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "cli/problem.h"
+#include "cli/verbs.h"
+
+#define DEFAULT_URL "http://127.0.0.1:8090"
+#define KEY_MAX     4096
+
+static const struct verb verbs[] = {
+    {"serve", "[FLAG...]", "run the gateway", NULL, NULL},
+    {"migrate", "[FLAG...]", "bring the store to this version's form, without serving", NULL, NULL},
+    {"submit", "--workflow FILE [FLAG...]", "send a workflow, and with --wait see it through",
+     "FILE is a workflow in ComfyUI's API format (menu: Workflow > Export (API)); - reads it from\n"
+     "standard input. --set changes inputs and leaves every other byte as it is: NODE is a node's\n"
+     "id, or its title when only one node has it. A value that is valid JSON is put as it is,\n"
+     "anything else as a string.\n\n"
+     "Example:\n"
+     "  comfygate submit --workflow graph.json --set 3.seed=42 --set 'Prompt.text=a red fox' \\\n"
+     "      --wait --download pictures\n",
+     verb_submit},
+    {"wait", "ID...", "wait until jobs have ended",
+     "Exits with the worst end: 3 when one failed, 4 when one was canceled or expired.\n\n"
+     "Example:\n"
+     "  comfygate wait --for 600 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e\n",
+     verb_wait},
+    {"watch", "[ID]", "look on: one job until it ends, or the list until Ctrl-C",
+     "Example:\n"
+     "  comfygate watch\n",
+     verb_watch},
+    {"list", "", "list jobs, newest first",
+     "Example:\n"
+     "  comfygate list --status running --status queued --tag nightly\n",
+     verb_list},
+    {"show", "ID", "show all about one job",
+     "Example:\n"
+     "  comfygate show 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --json\n",
+     verb_show},
+    {"cancel", "ID...", "cancel jobs; one that has ended stays as it is",
+     "Example:\n"
+     "  comfygate cancel 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e\n",
+     verb_cancel},
+    {"retry", "ID", "submit an ended job again, as a new job",
+     "Example:\n"
+     "  comfygate retry 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --wait\n",
+     verb_retry},
+    {"download", "ID [DIR]", "fetch a job's files into DIR (here, when it is left out)",
+     "Every file is compared with its sha256. A file that exists is never replaced: the new one\n"
+     "gets -1, -2, ... before its extension. Prints the paths.\n\n"
+     "Example:\n"
+     "  comfygate download 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e pictures\n",
+     verb_download},
+    {"health", "", "tell whether the gateway is ready, and why not",
+     "Exits 0 when it serves (ready, or degraded), 1 when not, 69 when it cannot be reached.\n\n"
+     "Example:\n"
+     "  comfygate health --url http://gateway.local:8090\n",
+     verb_health},
+    {"version", "", "print the version",
+     "Example:\n"
+     "  comfygate version\n",
+     verb_version},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+#define GLOBAL_ROW_COUNT 6
+
+static void global_rows(struct cli *cli, struct option_row out[GLOBAL_ROW_COUNT])
+{
+    const struct option_row rows[GLOBAL_ROW_COUNT] = {
+        OPTION_TEXT_ROW("url", "URL", &cli->url, "the gateway (COMFYGATE_URL; " DEFAULT_URL ")"),
+        OPTION_FLAG_ROW("json", 0, &cli->is_json, "print the gateway's answer as it came"),
+        OPTION_FLAG_ROW("quiet", 'q', &cli->is_quiet, "print results only: ids and paths"),
+        OPTION_FLAG_ROW("no-color", 0, &cli->no_color, "no colour (also NO_COLOR)"),
+        OPTION_FLAG_ROW("help", 'h', &cli->wants_help, "show this"),
+        {.name = NULL},
+    };
+
+    memcpy(out, rows, sizeof rows);
+}
+
+static void print_overview(FILE *out)
+{
+    (void)fprintf(out, "comfygate %s", comfygate_version());
+    (void)fputs(" - a REST gateway in front of ComfyUI\n\n"
+                "Usage: comfygate VERB [FLAG...]\n\n",
+                out);
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    (void)fputs(
+        "\nAll but serve and migrate speak to a running gateway: --url URL or COMFYGATE_URL\n"
+        "(default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY or in the file\n"
+        "that COMFYGATE_API_KEY_FILE names.\n\n"
+        "Exit codes: 0 succeeded, 3 failed, 4 canceled or expired, 5 the wait ran out,\n"
+        "2 usage, 69 gateway unreachable, 1 anything else.\n\n"
+        "comfygate help VERB tells more of each.\n",
+        out);
+}
+
+static void print_help(struct cli *cli, const struct option_row *rows)
+{
+    struct option_row global[GLOBAL_ROW_COUNT];
+    const struct verb *v = cli->verb;
+
+    global_rows(cli, global);
+    (void)printf("comfygate %s%s%s - %s\n\n", v->name, *v->operands != '\0' ? " " : "", v->operands,
+                 v->summary);
+    if (v->text != NULL) {
+        (void)printf("%s\n", v->text);
+    }
+    (void)puts("Flags:");
+    options_print(stdout, rows);
+    options_print(stdout, global);
+}
+
+int cli_usage(const struct cli *cli, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    (void)fputs("comfygate: ", stderr);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nTry: comfygate %s%s\n", cli->verb != NULL ? "help " : "--help",
+                  cli->verb != NULL ? cli->verb->name : "");
+    return EXIT_USAGE;
+}
+
+int cli_failed(const struct cli *cli, const char *fmt, ...)
+{
+    int cause = errno;
+    va_list args;
+
+    (void)fprintf(stderr, "%scomfygate:%s ", terminal_tone(&cli->err, TONE_BAD),
+                  terminal_reset(&cli->err));
+    errno = cause; /* for %m */
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+    return EXIT_OTHER;
+}
+
+bool cli_options(struct cli *cli, const struct option_row *rows, int argc, char **argv,
+                 struct words *operands, int *code)
+{
+    struct option_row global[GLOBAL_ROW_COUNT];
+    struct err e = ERR_INIT;
+
+    global_rows(cli, global);
+    if (options_parse(rows, global, argc, argv, operands, &e) < 0) {
+        *code = cli_usage(cli, "%s", e.detail);
+        return false;
+    }
+    if (cli->wants_help) {
+        print_help(cli, rows);
+        *code = EXIT_OK;
+        return false;
+    }
+    terminal_init(&cli->out, stdout, cli->no_color);
+    terminal_init(&cli->err, stderr, cli->no_color);
+    return true;
+}
+
+bool cli_operands(const struct cli *cli, const struct words *operands, size_t min, size_t max,
+                  int *code)
+{
+    if (operands->count < min) {
+        *code = cli_usage(cli, "%s needs %s", cli->verb->name, cli->verb->operands);
+        return false;
+    }
+    if (operands->count > max) {
+        *code = cli_usage(cli, "\"%.80s\" is one word too many", operands->item[max]);
+        return false;
+    }
+    return true;
+}
+
+bool cli_is_id(const struct cli *cli, const char *text)
+{
+    struct id id;
+
+    if (id_parse(span_of(text), &id)) {
+        return true;
+    }
+    (void)cli_usage(cli, "\"%.80s\" is no job id", text);
+    return false;
+}
+
+/* A file's text without blanks at its end; NULL after having said why. */
+static char *read_key_file(const struct cli *cli, const char *path)
+{
+    AUTO(buf_clear)
+    struct buf text = BUF_INIT(KEY_MAX);
+    struct err e = ERR_INIT;
+
+    if (file_read(path, KEY_MAX, &text, &e) != ERR_NONE) {
+        (void)cli_failed(cli, "cannot read the API key: %s", e.detail);
+        return NULL;
+    }
+    while (text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]) != NULL) {
+        text.len--;
+    }
+    return xstrndup(buf_str(&text), text.len);
+}
+
+static const char *environment(const char *name)
+{
+    const char *value =
+        getenv(name); // NOLINT(concurrency-mt-unsafe): the command line has one thread
+
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+struct client *cli_client(struct cli *cli, int *code)
+{
+    AUTO(free_ptr)
+    char *key = xstrdup_or_null(environment("COMFYGATE_API_KEY"));
+    const char *key_file = environment("COMFYGATE_API_KEY_FILE");
+    const char *url = cli->url != NULL ? cli->url : environment("COMFYGATE_URL");
+    struct err e = ERR_INIT;
+
+    if (cli->client != NULL) {
+        return cli->client;
+    }
+    if (key == NULL && key_file != NULL) {
+        key = read_key_file(cli, key_file);
+        if (key == NULL) {
+            *code = EXIT_OTHER;
+            return NULL;
+        }
+    }
+    if (client_new(url != NULL ? url : DEFAULT_URL, key, &cli->client, &e) != ERR_NONE) {
+        *code = cli_usage(cli, "%s", e.detail);
+        return NULL;
+    }
+    return cli->client;
+}
+
+int cli_refused(struct cli *cli, const struct client_reply *reply)
+{
+    const char *url = client_url(cli->client);
+
+    switch (reply->fault) {
+    case CLIENT_ANSWERED:
+        if (cli->is_json) {
+            cli_print_body(cli, reply);
+        }
+        problem_print(&cli->err, url, reply);
+        return EXIT_OTHER;
+    case CLIENT_NO_CONTACT:
+        (void)cli_failed(cli, "no gateway answers at %s: %s", url, reply->why);
+        return EXIT_UNREACHABLE;
+    case CLIENT_LOST:
+        (void)cli_failed(cli, "the gateway at %s did not finish its answer: %s", url, reply->why);
+        return EXIT_UNREACHABLE;
+    case CLIENT_INTERRUPTED:
+        return EXIT_INTERRUPTED;
+    case CLIENT_SINK_FULL:
+        break;
+    }
+    return EXIT_OTHER;
+}
+
+bool cli_call(struct cli *cli, const struct client_request *request, struct client_reply *reply,
+              int *code)
+{
+    struct client *client = cli_client(cli, code);
+
+    if (client == NULL) {
+        return false;
+    }
+    if (client_call(client, request, reply) && reply->status >= 200 && reply->status <= 299) {
+        return true;
+    }
+    *code = cli_refused(cli, reply);
+    return false;
+}
+
+void cli_print_body(const struct cli *cli, const struct client_reply *reply)
+{
+    size_t len = reply->body.len;
+    const char *data = buf_str(&reply->body);
+
+    (void)fwrite(data, 1, len, cli->out.file);
+    if (len == 0 || data[len - 1] != '\n') {
+        (void)fputc('\n', cli->out.file);
+    }
+}
+
+static int run_verb(struct cli *cli, int argc, char **argv)
+{
+    if (cli->verb->run == NULL) {
+        /* Only `help serve` comes here; main.c runs these two, and knows their flags. */
+        (void)printf("comfygate %s %s - %s\n\nTry: comfygate %s --help\n", cli->verb->name,
+                     cli->verb->operands, cli->verb->summary, cli->verb->name);
+        return EXIT_OK;
+    }
+    return cli->verb->run(cli, argc, argv);
+}
+
+static int run_help(struct cli *cli, int argc, char **argv)
+{
+    if (argc == 0) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    cli->verb = find_verb(argv[0]);
+    if (cli->verb == NULL) {
+        return cli_usage(cli, "there is no verb \"%.40s\"", argv[0]);
+    }
+    cli->wants_help = true;
+    return run_verb(cli, 0, argv);
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    struct option_row global[GLOBAL_ROW_COUNT];
+    struct err e = ERR_INIT;
+    int at;
+
+    global_rows(cli, global);
+    at = options_parse(NULL, global, argc, argv, NULL, &e);
+    if (at < 0) {
+        /* `comfygate --version` is what many try first. */
+        if (argc == 1 && strcmp(argv[0], "--version") == 0) {
+            return verb_version(cli, 0, argv);
+        }
+        return cli_usage(cli, "%s", e.detail);
+    }
+    if (cli->wants_help && at == argc) {
+        print_overview(stdout);
+        return EXIT_OK;
+    }
+    if (at == argc) {
+        print_overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[at], "help") == 0) {
+        return run_help(cli, argc - at - 1, argv + at + 1);
+    }
+    cli->verb = find_verb(argv[at]);
+    if (cli->verb == NULL) {
+        return cli_usage(cli, "there is no verb \"%.40s\"", argv[at]);
+    }
+    return run_verb(cli, argc - at - 1, argv + at + 1);
+}
+
+int cli_main(int argc, char **argv)
+{
+    struct cli cli = {0};
+    int code = argc > 0 ? run(&cli, argc - 1, argv + 1) : EXIT_USAGE;
+
+    client_free(cli.client);
+    /* A full disk or a closed pipe must not look like success. */
+    if (fflush(stdout) != 0 && code == EXIT_OK) {
+        code = EXIT_OTHER;
+    }
+    return code;
+}
