@@ -57,7 +57,11 @@ void download_safe_name(const char *name, int index, struct buf *out)
          */
         bool is_bad = !is_fit_for_a_name(base[i]) || (i == 0 && (base[i] == '.' || base[i] == '-'));
 
-        buf_append_char(out, is_bad ? '_' : base[i]);
+        if (is_bad) {
+            buf_append_char(out, '_');
+        } else {
+            buf_append_char(out, base[i]);
+        }
     }
 }
 

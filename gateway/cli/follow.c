@@ -12,7 +12,8 @@
 
 #include "base/clock.h"
 
-#define POLL_S           20 /* longest single long poll */
+#define POLL_MS          20000 /* longest single long poll */
+#define ANSWER_MS        15000 /* and how late its answer may be */
 #define PAUSE_MIN_MS     250
 #define PAUSE_MAX_MS     5000
 #define DRAW_INTERVAL_MS 50  /* a terminal is redrawn at most this often */
@@ -53,8 +54,8 @@ static int64_t seconds_left(const struct follow *f)
 {
     int64_t left = f->deadline - clock_mono_ms();
 
-    if (f->deadline < 0 || left > POLL_S * 1000) {
-        return POLL_S;
+    if (f->deadline < 0 || left > POLL_MS) {
+        return POLL_MS / 1000;
     }
     return left > 0 ? (left + 999) / 1000 : 0;
 }
@@ -80,7 +81,7 @@ static void ask(struct follow *f, struct client_reply *reply)
         request.header[0] = buf_str(&match);
     }
     request.path = buf_str(&path);
-    request.limit_ms = (POLL_S + 15) * 1000;
+    request.limit_ms = POLL_MS + ANSWER_MS;
     (void)client_call(f->client, &request, reply);
 }
 

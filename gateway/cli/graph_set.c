@@ -10,9 +10,10 @@
 #include "base/mem.h"
 #include "core/graph.h"
 
-#define DEPTH_MAX 512
-#define NODES_MAX ((size_t)20 << 20)
-#define LIST_MAX  200 /* bytes of a list of names in a sentence */
+#define DEPTH_MAX      512
+#define NODES_MAX      ((size_t)20 << 20)
+#define NAME_MAX_BYTES 65536
+#define LIST_MAX       200 /* bytes of a list of names in a sentence */
 
 struct workflow {
     const struct json_doc *doc;
@@ -28,7 +29,7 @@ struct place {
 static bool text_is(const struct json_doc *doc, json_ref node, struct span text)
 {
     AUTO(buf_clear)
-    struct buf value = BUF_INIT(65536);
+    struct buf value = BUF_INIT(NAME_MAX_BYTES);
 
     return json_str(doc, node, &value) && span_eq(buf_span(&value), text);
 }
@@ -39,7 +40,7 @@ static json_ref node_by_id(const struct workflow *w, struct span id)
 
     for (; node != JSON_NONE; node = json_next(w->doc, node)) {
         AUTO(buf_clear)
-        struct buf key = BUF_INIT(65536);
+        struct buf key = BUF_INIT(NAME_MAX_BYTES);
 
         if (json_key(w->doc, node, &key) && span_eq(buf_span(&key), id)) {
             return node;
@@ -73,7 +74,7 @@ static json_ref find_input(const struct workflow *w, json_ref node, struct span 
 
     for (; input != JSON_NONE; input = json_next(w->doc, input)) {
         AUTO(buf_clear)
-        struct buf key = BUF_INIT(65536);
+        struct buf key = BUF_INIT(NAME_MAX_BYTES);
 
         if (json_key(w->doc, input, &key) && span_eq(buf_span(&key), name)) {
             return input;
@@ -107,7 +108,7 @@ static enum errc say_no_input(const struct workflow *w, json_ref node, struct pl
                               struct err *e)
 {
     AUTO(buf_clear)
-    struct buf list = BUF_INIT(65536 * 2);
+    struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
 
     list_keys(w->doc, json_get(w->doc, node, "inputs"), &list);
     return err_set(e, ERR_INVALID_PARAMETER, "node %.*s has no input \"%.*s\"; it has: %s",
@@ -117,7 +118,7 @@ static enum errc say_no_input(const struct workflow *w, json_ref node, struct pl
 static enum errc say_no_node(const struct workflow *w, struct span word, struct err *e)
 {
     AUTO(buf_clear)
-    struct buf list = BUF_INIT(65536 * 2);
+    struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
 
     list_keys(w->doc, w->graph, &list);
     return err_set(e, ERR_INVALID_PARAMETER,

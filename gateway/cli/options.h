@@ -29,10 +29,10 @@ enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
 
 struct option_row {
     const char *name;  /* without dashes; NULL ends a table */
-    char letter;       /* short form, or 0 */
     const char *value; /* what --help calls the value; NULL for a flag */
     const char *doc;
     enum option_kind kind;
+    char letter; /* short form, or 0 */
     union {
         bool *flag;
         const char **text;

@@ -112,6 +112,7 @@ static bool turns_direction(wchar_t c)
 static size_t next_char(const char *text, mbstate_t *state, int *cells, bool *is_safe)
 {
     wchar_t c = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): it has a state of its own
     size_t len = mbrtowc(&c, text, strlen(text), state);
 
     if (len == (size_t)-1 || len == (size_t)-2 || len == 0) {

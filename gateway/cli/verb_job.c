@@ -10,9 +10,22 @@
 
 static const struct option_row no_rows[] = {{.name = NULL}};
 
-/* Asks METHOD /v1/jobs/{id}{action}; the job is in *tree. */
+/* A job as the gateway answered it. */
+struct answer {
+    struct client_reply reply;
+    cJSON *tree;
+    struct job_facts job; /* borrows from tree */
+};
+
+static void answer_clear(struct answer *a)
+{
+    client_reply_clear(&a->reply);
+    cjson_delete_ptr(&a->tree);
+}
+
+/* Asks METHOD /v1/jobs/{id}{action}. */
 static bool ask(struct cli *cli, const char *method, const char *id, const char *action,
-                struct client_reply *reply, cJSON **tree, int *code)
+                struct answer *out, int *code)
 {
     AUTO(buf_clear)
     struct buf path = BUF_INIT(256);
@@ -20,10 +33,11 @@ static bool ask(struct cli *cli, const char *method, const char *id, const char 
 
     buf_appendf(&path, "/v1/jobs/%s%s", id, action);
     request.path = buf_str(&path);
-    if (!cli_call(cli, &request, reply, code)) {
+    if (!cli_call(cli, &request, &out->reply, code)) {
         return false;
     }
-    *tree = cJSON_ParseWithLength(buf_str(&reply->body), reply->body.len);
+    out->tree = cJSON_ParseWithLength(buf_str(&out->reply.body), out->reply.body.len);
+    job_facts_read(out->tree, &out->job);
     return true;
 }
 
@@ -42,48 +56,40 @@ int verb_show(struct cli *cli, int argc, char **argv)
 {
     AUTO(words_clear)
     struct words ids = {0};
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
-    struct job_facts job;
+    AUTO(answer_clear)
+    struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
     if (!cli_options(cli, no_rows, argc, argv, &ids, &code) ||
         !cli_operands(cli, &ids, 1, 1, &code) || !read_ids(cli, &ids, 1, &code) ||
-        !ask(cli, "GET", ids.item[0], "", &reply, &tree, &code)) {
+        !ask(cli, "GET", ids.item[0], "", &answer, &code)) {
         return code;
     }
     if (cli->is_json) {
-        cli_print_body(cli, &reply);
+        cli_print_body(cli, &answer.reply);
         return EXIT_OK;
     }
-    job_facts_read(tree, &job);
-    job_print_all(&cli->out, &job, client_url(cli->client));
+    job_print_all(&cli->out, &answer.job, client_url(cli->client));
     return EXIT_OK;
 }
 
 static int cancel_one(struct cli *cli, const char *id)
 {
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
-    struct job_facts job;
+    AUTO(answer_clear)
+    struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
-    if (!ask(cli, "POST", id, "/cancel", &reply, &tree, &code)) {
+    if (!ask(cli, "POST", id, "/cancel", &answer, &code)) {
         return code;
     }
     if (cli->is_json) {
-        cli_print_body(cli, &reply);
+        cli_print_body(cli, &answer.reply);
         return EXIT_OK;
     }
-    job_facts_read(tree, &job);
     if (!cli->is_quiet) {
-        terminal_put(&cli->out, job.id);
+        terminal_put(&cli->out, answer.job.id);
         (void)putchar(' ');
-        terminal_put(&cli->out, job.status);
+        terminal_put(&cli->out, answer.job.status);
         (void)putchar('\n');
     }
     return EXIT_OK;
@@ -114,10 +120,8 @@ int verb_retry(struct cli *cli, int argc, char **argv)
 {
     AUTO(words_clear)
     struct words ids = {0};
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
+    AUTO(answer_clear)
+    struct answer answer = {.reply = CLIENT_REPLY_INIT};
     struct await_options options = {.limit_s = -1};
     struct whole_number limit = {0};
     bool is_waiting = false;
@@ -127,50 +131,44 @@ int verb_retry(struct cli *cli, int argc, char **argv)
         OPTION_TEXT_ROW("download", "DIR", &options.download_dir, "wait, then fetch its files"),
         {.name = NULL},
     };
-    struct job_facts job;
     int code = EXIT_OK;
 
     if (!cli_options(cli, rows, argc, argv, &ids, &code) || !cli_operands(cli, &ids, 1, 1, &code) ||
         !read_ids(cli, &ids, 1, &code) ||
-        !ask(cli, "POST", ids.item[0], "/retry", &reply, &tree, &code)) {
+        !ask(cli, "POST", ids.item[0], "/retry", &answer, &code)) {
         return code;
     }
-    job_facts_read(tree, &job);
     if (is_waiting || limit.is_given || options.download_dir != NULL) {
         options.limit_s = limit.is_given ? limit.value : -1;
-        return cli_is_id(cli, job.id) ? await_job(cli, job.id, &options) : EXIT_OTHER;
+        return cli_is_id(cli, answer.job.id) ? await_job(cli, answer.job.id, &options) : EXIT_OTHER;
     }
     if (cli->is_json) {
-        cli_print_body(cli, &reply);
+        cli_print_body(cli, &answer.reply);
     } else if (cli->is_quiet) {
-        (void)printf("%s\n", job.id);
+        (void)printf("%s\n", answer.job.id);
     } else {
-        job_print_result(&cli->out, &job, client_url(cli->client));
+        job_print_result(&cli->out, &answer.job, client_url(cli->client));
     }
     return EXIT_OK;
 }
 
 static int download(struct cli *cli, const char *id, const char *dir)
 {
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
-    struct job_facts job;
+    AUTO(answer_clear)
+    struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
-    if (!ask(cli, "GET", id, "", &reply, &tree, &code)) {
+    if (!ask(cli, "GET", id, "", &answer, &code)) {
         return code;
     }
-    job_facts_read(tree, &job);
-    if (cJSON_GetArraySize(job.outputs) > 0) {
-        return download_outputs(cli, &job, dir, &cli->out);
+    if (cJSON_GetArraySize(answer.job.outputs) > 0) {
+        return download_outputs(cli, &answer.job, dir, &cli->out);
     }
-    if (!job_facts_ended(&job)) {
+    if (!job_facts_ended(&answer.job)) {
         return cli_failed(cli, "the job is %.20s; its files come when it has succeeded",
-                          job.status);
+                          answer.job.status);
     }
-    return cli_failed(cli, "the job has %.20s and has no files", job.status);
+    return cli_failed(cli, "the job has %.20s and has no files", answer.job.status);
 }
 
 int verb_download(struct cli *cli, int argc, char **argv)
