@@ -132,14 +132,19 @@ const char *job_status_word(enum job_status status);
 bool job_status_parse(struct span word, enum job_status *out) MUST_CHECK;
 bool job_has_ended(enum job_status status);
 const char *job_phase_word(enum job_phase phase); /* NULL for PHASE_NONE */
+bool job_phase_parse(struct span word, enum job_phase *out) MUST_CHECK;
 const char *job_errc_word(enum job_errc code);    /* NULL for JOB_ERR_NONE */
 enum job_errc job_errc_parse(struct span word);   /* JOB_ERR_NONE for an unknown word */
 bool job_errc_is_retryable(enum job_errc code);
 const char *output_type_word(enum output_type type);
 enum output_type output_type_parse(struct span word);
 
-/* A row with empty JSON texts, JOB_QUEUED, PHASE_WAITING, attempt 0. */
+/* A row with empty JSON texts, JOB_QUEUED, PHASE_WAITING, version 1, attempt 0. */
 void job_row_init(struct job_row *row);
+/* Names the folder of this attempt's output files inside ComfyUI (graph_own_prefix): the job's id, and
+ * from the second attempt on the prompt's, so that a cached answer of an earlier attempt is not
+ * taken for this one's. */
+struct id job_prefix(const struct job_row *row);
 void job_row_clear(struct job_row *row);
 void job_row_copy(struct job_row *dst, const struct job_row *src); /* dst is overwritten, not cleared */
 /* Replaces the error; the texts are copied, NULL is fine. */

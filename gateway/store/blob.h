@@ -3,7 +3,11 @@
  *
  * A file is staged (durable, but nobody's), then a row that names it is
  * committed, then it is published. After a crash blob_recover() publishes what
- * the store refers to and removes the rest: no orphan file, no missing file.
+ * the store refers to and removes the rest: no orphan file, no missing file
+ * (the argument is in blob.c).
+ *
+ * Whoever stages a file holds it until blob_publish or blob_unstage, one call
+ * for each stage: as long as anybody holds a content, no blob_remove takes it away.
  *
  *   data/files/ab/abcdef…      published
  *   data/staging/abcdef…       staged
@@ -35,16 +39,23 @@ enum errc blob_write(struct blob_writer *w, struct span data, struct err *e) MUS
 int64_t blob_written(const struct blob_writer *w); /* bytes so far */
 /* The first bytes of the file (up to 4096), for typing; borrowed until stage or abort. */
 struct span blob_head(const struct blob_writer *w);
-/* Makes the bytes durable under their hash. The writer is gone afterwards, also on failure. */
+/* Makes the bytes durable under their hash and holds them. The writer is gone afterwards, also on
+ * failure. Bytes that are published or staged already are not kept twice. */
 enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e) MUST_CHECK;
 void blob_abort(struct blob_writer *w); /* removes what was written; NULL is fine */
 
-/* After the commit: makes the staged file the published one; harmless when repeated. */
+/* After the commit: makes the staged file the published one and lets go of it; harmless when
+ * repeated. */
 void blob_publish(struct blobs *b, const char *sha256);
-/* Removes a published or staged file; harmless when absent. */
+/* Instead of blob_publish, when no row will name the file: lets go of it, and removes what was
+ * staged when nobody else holds it. A published file stays. */
+void blob_unstage(struct blobs *b, const char *sha256);
+/* Removes a published file that the store has just said nobody refers to (store_trash): no commit
+ * may come between the two. A content that is held goes back to staged. Harmless when absent. */
 void blob_remove(struct blobs *b, const char *sha256);
 
-/* Opens for reading, published or still staged. Gives a close-on-exec fd and the size. */
+/* Opens for reading, published or still staged. Gives a close-on-exec fd and the size. NOT_FOUND
+ * also for a text that is no hash. */
 enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *out_size) MUST_CHECK;
 
 /* At start, before anything is staged: settles what a crash left in staging/.

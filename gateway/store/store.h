@@ -35,12 +35,18 @@ struct store_writer;
 struct store_reader;
 
 /* Opens (and makes) the database and brings it to the newest schema. `url` is "sqlite:PATH".
- * Fails with a sentence in e: path, permissions, a migration that was changed, a newer schema. */
+ * Fails with a sentence in e: path, permissions, a migration that was changed, a newer schema. The
+ * sentence is for the terminal and the log: it names paths. */
 enum errc store_open(const char *url, struct store **out, struct err *e) MUST_CHECK;
 void store_close(struct store *s); /* after its handles; NULL is fine */
 
-/* ---- writing: engine thread only --------------------------------------------------------- */
+/* ---- writing: engine thread only --------------------------------------------------------- *
+ *
+ * What writes needs an open transaction. ST_CONFLICT and ST_NONE leave it as it was; after any other
+ * failure it can only be rolled back. What gives or visits works without one too.
+ */
 
+/* ST_FAIL when another process has the writer of this database. */
 enum st store_writer_open(struct store *s, struct store_writer **out) MUST_CHECK;
 void store_writer_close(struct store_writer *w); /* rolls back what is open; NULL is fine */
 
@@ -56,12 +62,14 @@ struct idempotency {
     int64_t expires_at;
 };
 
-/* Inserts job and graph. With `idem`, ST_CONFLICT when the key is known and not expired:
- * *known_job and known_sha256[65] tell what it stands for and nothing is inserted. */
+/* Inserts job and graph. With `idem`, ST_CONFLICT when the key is known and had not expired at
+ * row->created_at: *known_job and known_sha256[65] tell what it stands for and nothing is inserted.
+ * A key outlives its job: *known_job may have been deleted. */
 enum st store_job_insert(struct store_writer *w, const struct job_row *row, struct span graph,
                          const struct idempotency *idem, struct id *known_job,
                          char known_sha256[65]) MUST_CHECK;
-/* Writes all changeable columns where the stored version is was_version; else ST_CONFLICT. */
+/* Writes all changeable columns (all but id, owner, parent_id, created_at) where the stored version
+ * is was_version; else ST_CONFLICT. */
 enum st store_job_save(struct store_writer *w, const struct job_row *row,
                        int64_t was_version) MUST_CHECK;
 /* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */
@@ -70,9 +78,17 @@ enum st store_writer_job(struct store_writer *w, struct id job, struct job_row *
 enum st store_writer_graph(struct store_writer *w, struct id job, struct buf *out) MUST_CHECK;
 enum st store_output_insert(struct store_writer *w, const struct job_output *output) MUST_CHECK;
 
-/* Visits (id, priority, not_before_at) of every waiting job; order unspecified. */
+/* What the queue needs to know of a waiting job; borrowed during the visit. */
+struct waiting_job {
+    struct id id;
+    int priority;
+    int64_t not_before_at;
+    int64_t deadline_at;
+    const char *wanted_backend; /* NULL = any */
+};
+/* Visits every waiting job; order unspecified. The visitor must not write. */
 enum st store_waiting(struct store_writer *w,
-                      void (*visit)(void *arg, struct id job, int priority, int64_t not_before_at),
+                      void (*visit)(void *arg, const struct waiting_job *job),
                       void *arg) MUST_CHECK;
 /* Gives every job that was inside a ComfyUI (open and not waiting). The visitor takes the row. */
 enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
@@ -84,8 +100,9 @@ enum st store_overdue(struct store_writer *w, int64_t now, int limit,
 enum st store_next_deadline(struct store_writer *w, int64_t *out) MUST_CHECK;
 /* Forgets expired Idempotency-Keys, at most `limit`. */
 enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit) MUST_CHECK;
-/* Files to remove: visit, remove the file, then tell store_trash_done in a later transaction.
- * A hash that is referred to again meanwhile is not given. */
+/* Files to remove: visit, remove the file at once, then tell store_trash_done. A hash that is referred
+ * to again meanwhile is not given, nor is any while the open transaction has itself deleted jobs:
+ * should it fail, their files must still be there. */
 enum st store_trash(struct store_writer *w, int limit,
                     void (*visit)(void *arg, const char *sha256), void *arg) MUST_CHECK;
 enum st store_trash_done(struct store_writer *w, const char *sha256) MUST_CHECK;

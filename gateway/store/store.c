@@ -1,0 +1,209 @@
+/* store.c - finds the engine by the URL and hands every verb to it. No SQL here.
+ */
+#include "store/store.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/store_ops.h"
+
+static const struct store_ops *const engines[] = {
+    &store_sqlite_ops,
+};
+
+/* ---- why
+ * ----------------------------------------------------------------------------------------- */
+
+static _Thread_local char reason[512] = "nothing went wrong";
+
+void store_reason_set(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(reason, sizeof reason, fmt, args);
+    va_end(args);
+}
+
+const char *store_reason(void)
+{
+    return reason;
+}
+
+/* ---- opening
+ * ------------------------------------------------------------------------------------- */
+
+enum errc store_open(const char *url, struct store **out, struct err *e)
+{
+    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+        size_t len = strlen(engines[i]->scheme);
+
+        if (strncmp(url, engines[i]->scheme, len) == 0) {
+            return engines[i]->open(url + len, out, e);
+        }
+    }
+    return err_set(e, ERR_STORE_UNAVAILABLE,
+                   "The database URL \"%.*s…\" names no known kind of store; \"sqlite:PATH\" does.",
+                   (int)strcspn(url, ":"), url);
+}
+
+void store_close(struct store *s)
+{
+    if (s != NULL) {
+        s->ops->close(s);
+    }
+}
+
+enum st store_writer_open(struct store *s, struct store_writer **out)
+{
+    return s->ops->writer_open(s, out);
+}
+
+void store_writer_close(struct store_writer *w)
+{
+    if (w != NULL) {
+        w->ops->writer_close(w);
+    }
+}
+
+enum st store_reader_open(struct store *s, struct store_reader **out)
+{
+    return s->ops->reader_open(s, out);
+}
+
+void store_reader_close(struct store_reader *r)
+{
+    if (r != NULL) {
+        r->ops->reader_close(r);
+    }
+}
+
+/* ---- writing
+ * ------------------------------------------------------------------------------------- */
+
+enum st store_begin(struct store_writer *w)
+{
+    return w->ops->begin(w);
+}
+
+enum st store_commit(struct store_writer *w)
+{
+    return w->ops->commit(w);
+}
+
+void store_rollback(struct store_writer *w)
+{
+    w->ops->rollback(w);
+}
+
+enum st store_job_insert(struct store_writer *w, const struct job_row *row, struct span graph,
+                         const struct idempotency *idem, struct id *known_job,
+                         char known_sha256[65])
+{
+    return w->ops->job_insert(w, row, graph, idem, known_job, known_sha256);
+}
+
+enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
+{
+    return w->ops->job_save(w, row, was_version);
+}
+
+enum st store_job_delete(struct store_writer *w, struct id job)
+{
+    return w->ops->job_delete(w, job);
+}
+
+enum st store_writer_job(struct store_writer *w, struct id job, struct job_row *out)
+{
+    return w->ops->writer_job(w, job, out);
+}
+
+enum st store_writer_graph(struct store_writer *w, struct id job, struct buf *out)
+{
+    return w->ops->writer_graph(w, job, out);
+}
+
+enum st store_output_insert(struct store_writer *w, const struct job_output *output)
+{
+    return w->ops->output_insert(w, output);
+}
+
+enum st store_waiting(struct store_writer *w,
+                      void (*visit)(void *arg, const struct waiting_job *job), void *arg)
+{
+    return w->ops->waiting(w, visit, arg);
+}
+
+enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
+                        void *arg)
+{
+    return w->ops->in_flight(w, visit, arg);
+}
+
+enum st store_overdue(struct store_writer *w, int64_t now, int limit,
+                      void (*visit)(void *arg, struct id job), void *arg)
+{
+    return w->ops->overdue(w, now, limit, visit, arg);
+}
+
+enum st store_next_deadline(struct store_writer *w, int64_t *out)
+{
+    return w->ops->next_deadline(w, out);
+}
+
+enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit)
+{
+    return w->ops->idempotency_purge(w, now, limit);
+}
+
+enum st store_trash(struct store_writer *w, int limit, void (*visit)(void *arg, const char *sha256),
+                    void *arg)
+{
+    return w->ops->trash(w, limit, visit, arg);
+}
+
+enum st store_trash_done(struct store_writer *w, const char *sha256)
+{
+    return w->ops->trash_done(w, sha256);
+}
+
+enum st store_file_is_used(struct store_writer *w, const char *sha256)
+{
+    return w->ops->file_is_used(w, sha256);
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------- */
+
+enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
+{
+    return r->ops->job(r, job, out);
+}
+
+enum st store_graph(struct store_reader *r, struct id job, struct buf *out)
+{
+    return r->ops->graph(r, job, out);
+}
+
+enum st store_outputs(struct store_reader *r, struct id job, struct job_outputs *out)
+{
+    return r->ops->outputs(r, job, out);
+}
+
+enum st store_output(struct store_reader *r, struct id output, struct job_output *out)
+{
+    return r->ops->output(r, output, out);
+}
+
+enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
+                   void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
+{
+    return r->ops->jobs(r, filter, visit, arg, has_more);
+}
+
+enum st store_health(struct store_reader *r)
+{
+    return r->ops->health(r);
+}

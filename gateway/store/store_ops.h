@@ -1,0 +1,77 @@
+/* store_ops.h - what an engine of the store implements. For store.c and store_<engine>*.c only.
+ *
+ * One function per verb of store.h, with its contract. Every handle of an engine
+ * begins with the struct below that names its table, so that store.c finds the
+ * function without knowing the engine.
+ *
+ * To add an engine: its files store_<engine>*.c with one struct store_ops, the row
+ * in store.c, migrations/<engine>/, and TEST_STORE_URL in the test run.
+ */
+#ifndef CG_STORE_STORE_OPS_H
+#define CG_STORE_STORE_OPS_H
+
+#include "store/store.h"
+
+struct store_ops;
+
+struct store {
+    const struct store_ops *ops;
+};
+
+struct store_writer {
+    const struct store_ops *ops;
+};
+
+struct store_reader {
+    const struct store_ops *ops;
+};
+
+struct store_ops {
+    const char *scheme; /* with its colon; what follows it in the URL is given to open() */
+
+    enum errc (*open)(const char *place, struct store **out, struct err *e);
+    void (*close)(struct store *s);
+
+    enum st (*writer_open)(struct store *s, struct store_writer **out);
+    void (*writer_close)(struct store_writer *w);
+    enum st (*begin)(struct store_writer *w);
+    enum st (*commit)(struct store_writer *w);
+    void (*rollback)(struct store_writer *w);
+    enum st (*job_insert)(struct store_writer *w, const struct job_row *row, struct span graph,
+                          const struct idempotency *idem, struct id *known_job, char *known_sha256);
+    enum st (*job_save)(struct store_writer *w, const struct job_row *row, int64_t was_version);
+    enum st (*job_delete)(struct store_writer *w, struct id job);
+    enum st (*writer_job)(struct store_writer *w, struct id job, struct job_row *out);
+    enum st (*writer_graph)(struct store_writer *w, struct id job, struct buf *out);
+    enum st (*output_insert)(struct store_writer *w, const struct job_output *output);
+    enum st (*waiting)(struct store_writer *w,
+                       void (*visit)(void *arg, const struct waiting_job *job), void *arg);
+    enum st (*in_flight)(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
+                         void *arg);
+    enum st (*overdue)(struct store_writer *w, int64_t now, int limit,
+                       void (*visit)(void *arg, struct id job), void *arg);
+    enum st (*next_deadline)(struct store_writer *w, int64_t *out);
+    enum st (*idempotency_purge)(struct store_writer *w, int64_t now, int limit);
+    enum st (*trash)(struct store_writer *w, int limit,
+                     void (*visit)(void *arg, const char *sha256), void *arg);
+    enum st (*trash_done)(struct store_writer *w, const char *sha256);
+    enum st (*file_is_used)(struct store_writer *w, const char *sha256);
+
+    enum st (*reader_open)(struct store *s, struct store_reader **out);
+    void (*reader_close)(struct store_reader *r);
+    enum st (*job)(struct store_reader *r, struct id job, struct job_row *out);
+    enum st (*graph)(struct store_reader *r, struct id job, struct buf *out);
+    enum st (*outputs)(struct store_reader *r, struct id job, struct job_outputs *out);
+    enum st (*output)(struct store_reader *r, struct id output, struct job_output *out);
+    enum st (*jobs)(struct store_reader *r, const struct job_filter *filter,
+                    void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more);
+    enum st (*health)(struct store_reader *r);
+};
+
+/* The engines there are; store.c has the list. */
+extern const struct store_ops store_sqlite_ops;
+
+/* Sets what store_reason() says on this thread; cut to fit. */
+void store_reason_set(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+#endif

@@ -1,0 +1,219 @@
+/* store_sqlite.h - the parts of the SQLite store, for its own files only.
+ *
+ *   store_sqlite.c          opening, handles, health; the table of verbs
+ *   store_sqlite_migrate.c  brings a file to the newest schema
+ *   store_sqlite_query.c    statements: made once per handle, bound, stepped, told apart when they
+ * fail store_sqlite_sql.def    every fixed statement store_sqlite_row.c      rows in and out
+ *   store_sqlite_write.c    what the engine thread does
+ *   store_sqlite_read.c     what HTTP threads do, but for
+ *   store_sqlite_list.c     lists with filters
+ *
+ * A handle is one connection, opened without SQLite's mutexes: one thread at a time.
+ */
+#ifndef CG_STORE_STORE_SQLITE_H
+#define CG_STORE_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/job.h"
+#include "store/store_ops.h"
+
+/* ---- statements
+ * ---------------------------------------------------------------------------------- */
+
+enum sql {
+#define SQL(name, text) SQL_##name,
+#include "store/store_sqlite_sql.def"
+    SQL_COUNT
+};
+
+#define LIST_CACHE 32
+
+struct handle {
+    sqlite3 *db;
+    sqlite3_stmt *fixed[SQL_COUNT]; /* made at first use */
+    sqlite3_stmt *list[LIST_CACHE]; /* statements whose text depends on the filter */
+    unsigned next_list;             /* to be replaced next */
+};
+
+/* Opens a connection with the settings that all share. On failure nothing is left open. */
+enum st handle_open(struct handle *h, const char *path, int flags);
+void handle_close(struct handle *h); /* also one that is all zero */
+/* Runs texts without results, such as pragmas. */
+enum st handle_exec(struct handle *h, const char *sql);
+
+/* What an SQLite result means to a caller; sets the reason. `doing` says at what. */
+enum st sqlite_failed(sqlite3 *db, int rc, const char *doing);
+
+/* A statement in use, borrowed from its handle: AUTO(query_end) struct query q = query_begin(…).
+ * Values are bound from left to right and must live until query_end, columns are read likewise.
+ * A failure is kept and comes out of query_step. */
+struct query {
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    int rc;
+    int bound; /* parameters bound so far */
+    int read;  /* columns read so far of this row */
+};
+
+struct query query_begin(struct handle *h, enum sql which);
+struct query query_begin_list(struct handle *h, const char *sql);
+void query_end(struct query *q);
+/* ST_OK: a row is there. ST_NONE: no more. */
+enum st query_step(struct query *q) MUST_CHECK;
+/* For a statement without rows: ST_OK when it is done. */
+enum st query_run(struct query *q) MUST_CHECK;
+
+/* put: NULL, an id that is none, a time 0, PHASE_NONE, JOB_ERR_NONE, STOP_NONE become NULL.
+ * get: what put wrote; text is the caller's to free. An unknown word is a failure. */
+void put_text(struct query *q, char *const *text);
+void put_str(struct query *q, const char *text);
+void put_blob(struct query *q, struct span bytes);
+void put_id(struct query *q, const struct id *id);
+void put_int(struct query *q, const int *number);
+void put_int64(struct query *q, const int64_t *number);
+void put_time(struct query *q, const int64_t *ms);
+void put_bool(struct query *q, const bool *flag);
+void put_status(struct query *q, const enum job_status *status);
+void put_phase(struct query *q, const enum job_phase *phase);
+void put_errc(struct query *q, const enum job_errc *code);
+void put_stop(struct query *q, const enum job_stop *stop);
+
+struct span get_span(struct query *q); /* borrowed until the next step */
+const char *get_str(struct query *q);  /* likewise; NULL for NULL */
+void get_text(struct query *q, char **out);
+void get_id(struct query *q, struct id *out);
+void get_int(struct query *q, int *out);
+void get_int64(struct query *q, int64_t *out);
+void get_time(struct query *q, int64_t *out);
+void get_bool(struct query *q, bool *out);
+void get_status(struct query *q, enum job_status *out);
+void get_phase(struct query *q, enum job_phase *out);
+void get_errc(struct query *q, enum job_errc *out);
+void get_stop(struct query *q, enum job_stop *out);
+
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
+
+/* The columns of table job after id and version: X(kind, column, member of struct job_row). */
+#define JOB_COLUMNS_FIXED(X)                                                                       \
+    X(text, owner, owner)                                                                          \
+    X(id, parent_id, parent_id)                                                                    \
+    X(int64, created_at, created_at)
+#define JOB_COLUMNS_CHANGING(X)                                                                    \
+    X(status, status, status)                                                                      \
+    X(phase, phase, phase)                                                                         \
+    X(int, priority, priority)                                                                     \
+    X(text, title, title)                                                                          \
+    X(text, wanted_backend, wanted_backend)                                                        \
+    X(text, tags_json, tags_json)                                                                  \
+    X(text, metadata_json, metadata_json)                                                          \
+    X(text, warnings_json, warnings_json)                                                          \
+    X(time, started_at, started_at)                                                                \
+    X(time, completed_at, completed_at)                                                            \
+    X(time, deadline_at, deadline_at)                                                              \
+    X(time, not_before_at, not_before_at)                                                          \
+    X(int64, timeout_ms, timeout_ms)                                                               \
+    X(int, attempt, attempt)                                                                       \
+    X(int, max_attempts, max_attempts)                                                             \
+    X(int, deaths, deaths)                                                                         \
+    X(text, backend, backend)                                                                      \
+    X(id, prompt_id, prompt_id)                                                                    \
+    X(bool, is_delivered, is_delivered)                                                            \
+    X(time, submitted_at, submitted_at)                                                            \
+    X(stop, stop, stop)                                                                            \
+    X(time, stop_at, stop_at)                                                                      \
+    X(int, nodes_total, nodes_total)                                                               \
+    X(errc, error_code, error.code)                                                                \
+    X(text, error_message, error.message)                                                          \
+    X(text, error_node_id, error.node_id)                                                          \
+    X(text, error_class_type, error.class_type)                                                    \
+    X(text, error_node_title, error.node_title)
+
+#define JOB_COLUMN_SELECTED(kind, column, member) ", j." #column
+#define JOB_COLUMN_NAME(kind, column, member)     ", " #column
+#define JOB_COLUMN_VALUE(kind, column, member)    ", ?"
+#define JOB_COLUMN_SET(kind, column, member)      ", " #column " = ?"
+
+/* Follows the id in a SELECT from `job AS j`; job_row_get reads both. */
+#define JOB_SELECTED                                                                               \
+    ", j.version" JOB_COLUMNS_FIXED(JOB_COLUMN_SELECTED) JOB_COLUMNS_CHANGING(JOB_COLUMN_SELECTED)
+
+void job_row_put(struct query *q, const struct job_row *row);          /* INSERT */
+void job_row_put_changing(struct query *q, const struct job_row *row); /* UPDATE … SET */
+/* Reads the row that query_step has found. On failure (a word that no program of ours wrote)
+ * nothing is given. */
+enum st job_row_get(struct query *q, struct job_row *out) MUST_CHECK;
+/* Runs a query for one row. */
+enum st job_row_find(struct handle *h, enum sql which, const struct id *job,
+                     struct job_row *out) MUST_CHECK;
+enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) MUST_CHECK;
+
+/* The columns of table output in the order of job_output_put and job_output_get. */
+#define OUTPUT_COLUMNS                                                                             \
+    "id, job_id, position, node_id, name, type, content_type, size_bytes, sha256, width, height, " \
+    "text, is_primary, created_at"
+
+void job_output_put(struct query *q, const struct job_output *output);
+enum st job_output_get(struct query *q, struct job_output *out) MUST_CHECK;
+
+/* ---- handles
+ * ------------------------------------------------------------------------------------- */
+
+struct sqlite_store {
+    struct store base;
+    char *path;
+    struct handle keeper; /* keeps the WAL alive between other handles; migrates at start */
+};
+
+struct sqlite_writer {
+    struct store_writer base;
+    struct handle h;
+    int lock_fd;        /* held: no other process may be the writer */
+    bool is_open;       /* between begin and commit or rollback */
+    bool has_new_trash; /* the open transaction has put files on the trash list */
+    enum st failed;     /* what made the open transaction worthless; ST_OK = it is fine */
+};
+
+struct sqlite_reader {
+    struct store_reader base;
+    struct handle h;
+    char *path;
+};
+
+/* The verbs, as in store_ops.h. */
+enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e) MUST_CHECK;
+
+enum st sqlite_begin(struct store_writer *base);
+enum st sqlite_commit(struct store_writer *base);
+void sqlite_rollback(struct store_writer *base);
+enum st sqlite_job_insert(struct store_writer *base, const struct job_row *row, struct span graph,
+                          const struct idempotency *idem, struct id *known_job, char *known_sha256);
+enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, int64_t was_version);
+enum st sqlite_job_delete(struct store_writer *base, struct id job);
+enum st sqlite_writer_job(struct store_writer *base, struct id job, struct job_row *out);
+enum st sqlite_writer_graph(struct store_writer *base, struct id job, struct buf *out);
+enum st sqlite_output_insert(struct store_writer *base, const struct job_output *output);
+enum st sqlite_waiting(struct store_writer *base,
+                       void (*visit)(void *arg, const struct waiting_job *job), void *arg);
+enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, struct job_row *row),
+                         void *arg);
+enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
+                       void (*visit)(void *arg, struct id job), void *arg);
+enum st sqlite_next_deadline(struct store_writer *base, int64_t *out);
+enum st sqlite_idempotency_purge(struct store_writer *base, int64_t now, int limit);
+enum st sqlite_trash(struct store_writer *base, int limit,
+                     void (*visit)(void *arg, const char *sha256), void *arg);
+enum st sqlite_trash_done(struct store_writer *base, const char *sha256);
+enum st sqlite_file_is_used(struct store_writer *base, const char *sha256);
+
+enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out);
+enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out);
+enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outputs *out);
+enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out);
+enum st sqlite_jobs(struct store_reader *base, const struct job_filter *filter,
+                    void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more);
+
+#endif

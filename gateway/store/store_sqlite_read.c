@@ -1,0 +1,53 @@
+/* store_sqlite_read.c - what HTTP threads read, but for lists.
+ */
+#include "base/mem.h"
+#include "store/store_sqlite.h"
+
+static struct handle *handle_of(struct store_reader *base)
+{
+    return &container_of(base, struct sqlite_reader, base)->h;
+}
+
+enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out)
+{
+    return job_row_find(handle_of(base), SQL_JOB_BY_ID, &job, out);
+}
+
+enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out)
+{
+    return job_graph_find(handle_of(base), &job, out);
+}
+
+enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outputs *out)
+{
+    AUTO(query_end)
+    struct query q = query_begin(handle_of(base), SQL_OUTPUTS_BY_JOB);
+    AUTO(job_outputs_clear)
+    struct job_outputs found = {0};
+    enum st st = ST_OK;
+
+    put_id(&q, &job);
+    for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
+        st = job_output_get(&q, job_outputs_add(&found));
+        if (st != ST_OK) {
+            return st;
+        }
+    }
+    if (st != ST_NONE) {
+        return st;
+    }
+    *out = found;
+    found = (struct job_outputs){0};
+    return ST_OK;
+}
+
+enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out)
+{
+    AUTO(query_end)
+    struct query q = query_begin(handle_of(base), SQL_OUTPUT_BY_ID);
+    enum st st = ST_OK;
+
+    put_id(&q, &output);
+    st = query_step(&q);
+    return st == ST_OK ? job_output_get(&q, out) : st;
+}
