@@ -60,8 +60,7 @@ static enum errc load_settings(struct gateway *g, int argc, char **argv, struct 
 
 static enum errc open_store(struct gateway *g, struct err *e)
 {
-    AUTO(free_ptr)
-    char *url = NULL;
+    AUTO(free_ptr) char *url = NULL;
 
     if (!file_make_dirs(g->config.data_dir)) {
         return err_set(e, ERR_INTERNAL_ERROR, "The data folder %s cannot be made.",

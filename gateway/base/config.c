@@ -93,11 +93,14 @@ static bool parse_int(const struct config_row *row, const char *text, int64_t *o
 
 static bool is_choice(const char *choices, const char *value)
 {
-    size_t len = strlen(value);
+    size_t len = strcspn(value, "|");
 
+    if (len == 0 || value[len] != '\0') {
+        return false;
+    }
     for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
         at += *at == '|' ? 1 : 0;
-        if (len > 0 && strncmp(at, value, len) == 0 && (at[len] == '|' || at[len] == '\0')) {
+        if (strncmp(at, value, len) == 0 && (at[len] == '|' || at[len] == '\0')) {
             return true;
         }
     }
@@ -235,10 +238,8 @@ static int file_line(void *arg, const char *section, const char *key, const char
 
 static enum errc load_file(struct config *c, const char *path, struct err *e)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(FILE_MAX_BYTES);
-    AUTO(free_ptr)
-    bool *seen = xcalloc(config_row_count, sizeof *seen);
+    AUTO(buf_clear) struct buf text = BUF_INIT(FILE_MAX_BYTES);
+    AUTO(free_ptr) bool *seen = xcalloc(config_row_count, sizeof *seen);
     struct file_load load = {.config = c, .fault = ERR_INIT, .seen = seen};
     enum errc code = file_read(path, FILE_MAX_BYTES, &text, e);
     int line;
@@ -298,8 +299,7 @@ static bool is_foreign(const char *name, const char *value)
 /* The name without _FILE when that is the name of a text setting, else ROW_NONE. */
 static size_t find_file_variant(const char *name)
 {
-    AUTO(free_ptr)
-    char *plain = NULL;
+    AUTO(free_ptr) char *plain = NULL;
     size_t row;
 
     if (!ends_with(name, FILE_SUFFIX)) {
@@ -313,8 +313,7 @@ static size_t find_file_variant(const char *name)
 static enum errc set_from_file(struct config *c, const struct config_row *row, const char *path,
                                const char *where, struct err *e)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(VALUE_MAX_BYTES);
+    AUTO(buf_clear) struct buf text = BUF_INIT(VALUE_MAX_BYTES);
     struct err fault = ERR_INIT;
 
     if (file_read(path, VALUE_MAX_BYTES, &text, &fault) != ERR_NONE) {
@@ -354,13 +353,11 @@ static enum errc load_variable(struct config *c, const char *name, const char *v
 
 static enum errc load_environment(struct config *c, char **envp, struct err *e)
 {
-    AUTO(free_ptr)
-    bool *seen = xcalloc(config_row_count, sizeof *seen);
+    AUTO(free_ptr) bool *seen = xcalloc(config_row_count, sizeof *seen);
 
     for (; envp != NULL && *envp != NULL; envp++) {
         const char *equals = strchr(*envp, '=');
-        AUTO(free_ptr)
-        char *name = NULL;
+        AUTO(free_ptr) char *name = NULL;
         enum errc code;
 
         if (equals == NULL || !starts_with(*envp, ENV_PREFIX)) {

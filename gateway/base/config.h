@@ -30,8 +30,8 @@ struct config {
  * environment (a secret or any text also as ..._FILE), then flags ("--server-listen=X",
  * "--server-listen X", also "--listen" for --server-listen). argv holds flags only, without program
  * and verb. On failure the detail says which setting, where it was given, and what is allowed. */
-enum errc config_load(struct config *c, int argc, char **argv, char **envp,
-                      struct err *e) MUST_CHECK;
+enum errc config_load(struct config *c, int argc, char **argv, char **envp, struct err *e)
+    MUST_CHECK;
 void config_clear(struct config *c);
 
 /* The table for people: flag, environment name, default and meaning of every row. */

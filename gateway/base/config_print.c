@@ -72,10 +72,35 @@ static void print_markdown_row(FILE *out, const struct config_row *row)
     (void)fprintf(out, " | %s |\n", row->doc);
 }
 
+static void print_markdown_section(FILE *out, const char *section)
+{
+    if (section[0] != '\0') {
+        (void)fprintf(out, "\n## [%s]\n", section);
+    } else {
+        (void)fprintf(out, "\n## Before the first section\n");
+    }
+    (void)fprintf(out, "\n"
+                       "| Name | Flag | Environment | Default | Allowed | Meaning |\n"
+                       "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < config_row_count; i++) {
+        if (strcmp(config_rows[i].section, section) == 0) {
+            print_markdown_row(out, &config_rows[i]);
+        }
+    }
+}
+
+static bool is_first_of_section(size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(config_rows[i].section, config_rows[index].section) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void config_print_markdown(FILE *out)
 {
-    const char *section = NULL;
-
     (void)fprintf(
         out,
         "# Settings\n"
@@ -91,17 +116,11 @@ void config_print_markdown(FILE *out)
         "is given in the environment with `_FILE` behind the name: `COMFYGATE_DATABASE_URL_FILE`.\n"
         "Numbers of bytes may end in `k`, `M` or `G` (1024, 1024², 1024³). Any name that is not\n"
         "below is refused at the start.\n");
+    /* First as in a file, where these lines must stand above all sections. */
+    print_markdown_section(out, "");
     for (size_t i = 0; i < config_row_count; i++) {
-        const struct config_row *row = &config_rows[i];
-
-        if (section == NULL || strcmp(section, row->section) != 0) {
-            section = row->section;
-            (void)fprintf(out,
-                          section[0] != '\0' ? "\n## [%s]\n\n" : "\n## Without a section%s\n\n",
-                          section);
-            (void)fprintf(out, "| Name | Flag | Environment | Default | Allowed | Meaning |\n"
-                               "|---|---|---|---|---|---|\n");
+        if (config_rows[i].section[0] != '\0' && is_first_of_section(i)) {
+            print_markdown_section(out, config_rows[i].section);
         }
-        print_markdown_row(out, row);
     }
 }

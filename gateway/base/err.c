@@ -126,12 +126,12 @@ enum errc err_param(struct err *e, const char *parameter, const char *fmt, ...)
     return e->code;
 }
 
-void err_pointer_add(char *pointer, size_t size, struct span token)
+bool err_pointer_add(char *pointer, size_t size, struct span token)
 {
     size_t used = strnlen(pointer, size);
 
     if (used + 1 >= size) {
-        return;
+        return false;
     }
     pointer[used++] = '/';
     while (token.len > 0) {
@@ -147,10 +147,12 @@ void err_pointer_add(char *pointer, size_t size, struct span token)
         }
         /* A piece goes in whole or not at all: neither "~" alone nor half a character. */
         if (used + piece.len >= size) {
-            break;
+            pointer[used] = '\0';
+            return false;
         }
         memcpy(pointer + used, piece.ptr, piece.len);
         used += piece.len;
     }
     pointer[used] = '\0';
+    return true;
 }

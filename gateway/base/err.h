@@ -50,7 +50,8 @@ enum errc err_set(struct err *e, enum errc code, const char *fmt, ...) PRINTF_LI
 enum errc err_at(struct err *e, enum errc code, const char *pointer, const char *kind,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
 enum errc err_param(struct err *e, const char *parameter, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Appends "/token" with ~ and / escaped (RFC 6901) to a pointer text of `size` bytes; cuts. */
-void err_pointer_add(char *pointer, size_t size, struct span token);
+/* Appends "/token" with ~ and / escaped (RFC 6901) to a pointer text of `size` bytes; cuts.
+ * False when it was cut: then nothing more belongs behind it. */
+bool err_pointer_add(char *pointer, size_t size, struct span token);
 
 #endif

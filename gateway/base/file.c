@@ -48,8 +48,7 @@ static enum errc read_all(int fd, const char *path, size_t max, struct buf *out,
 
 enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e)
 {
-    AUTO(file_close)
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct buf before = *out;
     enum errc code;
 
@@ -87,8 +86,7 @@ static bool make_dir(const char *path)
 
 bool file_make_dirs(const char *path)
 {
-    AUTO(free_ptr)
-    char *part = xstrdup(path);
+    AUTO(free_ptr) char *part = xstrdup(path);
 
     if (part[0] == '\0') {
         errno = ENOENT;
@@ -108,8 +106,7 @@ bool file_make_dirs(const char *path)
 
 bool file_sync_dir(const char *path)
 {
-    AUTO(file_close)
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(file_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     return fd >= 0 && fsync(fd) == 0;
 }

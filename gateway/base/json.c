@@ -305,8 +305,7 @@ bool json_str(const struct json_doc *doc, json_ref node, struct buf *out)
 char *json_str_dup(const struct json_doc *doc, json_ref node)
 {
     /* Unescaping only shortens. */
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(json_raw(doc, node).len);
+    AUTO(buf_clear) struct buf text = BUF_INIT(json_raw(doc, node).len);
 
     return json_str(doc, node, &text) ? buf_take(&text) : NULL;
 }
@@ -346,8 +345,7 @@ bool json_int(const struct json_doc *doc, json_ref node, int64_t *out)
 bool json_double(const struct json_doc *doc, json_ref node, double *out)
 {
     struct span raw = json_raw(doc, node);
-    AUTO(free_ptr)
-    char *text = NULL;
+    AUTO(free_ptr) char *text = NULL;
     double value;
 
     if (node_of_type(doc, node, JSON_NUMBER) == NULL) {
@@ -383,40 +381,35 @@ static size_t index_of(const struct json_doc *doc, json_ref element)
     return index;
 }
 
-static void add_token(const struct json_doc *doc, json_ref node, char *out, size_t size)
+static bool add_token(const struct json_doc *doc, json_ref node, char *out, size_t size)
 {
     const struct json_node *n = &doc->node[node];
+    char number[24];
 
     if (n->key_len > 0) {
-        AUTO(buf_clear)
-        struct buf key = BUF_INIT(n->key_len);
+        AUTO(buf_clear) struct buf key = BUF_INIT(n->key_len);
 
         /* A key with U+0000 has no place in C text: its written form says more than nothing. */
         if (!json_key(doc, node, &key)) {
             (void)buf_append_span(&key, inside(json_key_raw(doc, node)));
         }
-        err_pointer_add(out, size, buf_span(&key));
-    } else {
-        char number[24];
-
-        (void)snprintf(number, sizeof number, "%zu", index_of(doc, node));
-        err_pointer_add(out, size, span_of(number));
+        return err_pointer_add(out, size, buf_span(&key));
     }
+    (void)snprintf(number, sizeof number, "%zu", index_of(doc, node));
+    return err_pointer_add(out, size, span_of(number));
 }
 
 /* As deep as the document, whose depth is limited. */
-static void add_path(const struct json_doc *doc, json_ref node, char *out, size_t size)
+static bool add_path(const struct json_doc *doc, json_ref node, char *out, size_t size)
 {
-    if (doc->node[node].parent != JSON_NONE) {
-        add_path(doc, doc->node[node].parent, out, size);
-        add_token(doc, node, out, size);
-    }
+    return doc->node[node].parent == JSON_NONE ||
+           (add_path(doc, doc->node[node].parent, out, size) && add_token(doc, node, out, size));
 }
 
 void json_pointer(const struct json_doc *doc, json_ref node, char *out, size_t size)
 {
     out[0] = '\0';
     if (node_at(doc, node) != NULL) {
-        add_path(doc, node, out, size);
+        (void)add_path(doc, node, out, size);
     }
 }

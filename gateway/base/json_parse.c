@@ -407,8 +407,7 @@ static bool document(struct parser *p)
 enum errc json_parse(struct span text, enum json_flags flags, struct json_limits limits,
                      struct json_doc **out, struct err *e)
 {
-    AUTO(json_free_ptr)
-    struct json_doc *doc = xcalloc(1, sizeof *doc);
+    AUTO(json_free_ptr) struct json_doc *doc = xcalloc(1, sizeof *doc);
     struct parser p = {
         .doc = doc,
         .text = text.ptr,

@@ -90,8 +90,7 @@ struct hub *hub_new(int64_t max_waiters)
     return h;
 }
 
-/* ---- topics; all under the lock --------------------------------------------------------------
- */
+/* ---- topics; all under the lock -------------------------------------------------------------- */
 
 static struct topic *topic_get(struct hub *h, struct id job)
 {
@@ -173,8 +172,7 @@ void hub_free(struct hub *h)
     free(h);
 }
 
-/* ---- waiters; all under the lock except wake_all ---------------------------------------------
- */
+/* ---- waiters; all under the lock except wake_all --------------------------------------------- */
 
 static struct list *wheel_slot(struct hub *h, const struct waiter *w)
 {
@@ -218,8 +216,7 @@ static void unpark(struct hub *h, struct waiter *w, struct topic *t, bool is_tid
 /* Moves those of the topic who wait for what happened to `woken`. The topic stays. */
 static void collect(struct hub *h, struct topic *t, bool has_ended, struct list *woken)
 {
-    list_each(node, next, &t->waiters)
-    {
+    list_each(node, next, &t->waiters) {
         struct waiter *w = container_of(node, struct waiter, in_topic);
 
         if (has_ended || w->want == WANT_CHANGE) {
@@ -278,8 +275,7 @@ void hub_expire(struct hub *h, int64_t mono_ms)
     lock(h);
     first = last - h->slice < WHEEL_SLOTS ? h->slice : last - WHEEL_SLOTS + 1;
     for (int64_t slice = first; slice <= last; slice++) {
-        list_each(node, next, &h->wheel[slice % WHEEL_SLOTS])
-        {
+        list_each(node, next, &h->wheel[slice % WHEEL_SLOTS]) {
             struct waiter *w = container_of(node, struct waiter, in_order);
 
             if (w->deadline_mono_ms <= mono_ms) {
@@ -300,8 +296,7 @@ void hub_close(struct hub *h)
     list_init(&woken);
     lock(h);
     h->is_closed = true;
-    list_each(node, next, &h->waited)
-    {
+    list_each(node, next, &h->waited) {
         struct topic *t = container_of(node, struct topic, in_waited);
 
         collect(h, t, true, &woken);
@@ -321,8 +316,7 @@ bool hub_is_closed(struct hub *h)
     return is_closed;
 }
 
-/* ---- what is true now ------------------------------------------------------------------------
- */
+/* ---- what is true now ------------------------------------------------------------------------ */
 
 bool hub_peek(struct hub *h, struct id job, struct hub_view *out)
 {
@@ -392,8 +386,7 @@ struct bytes *hub_backends(struct hub *h, int *up, int *total)
     return json;
 }
 
-/* ---- the engine's side -----------------------------------------------------------------------
- */
+/* ---- the engine's side ----------------------------------------------------------------------- */
 
 void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *etag, bool has_ended)
 {
@@ -462,8 +455,7 @@ void hub_set_backends(struct hub *h, struct bytes *json, int up, int total)
     unlock(h);
 }
 
-/* ---- the queue -------------------------------------------------------------------------------
- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void note_move(struct hub *h, int64_t position)
 {
@@ -529,8 +521,7 @@ static void collect_moved(struct hub *h, struct list *woken)
         }
         return;
     }
-    list_each(node, next, &h->waited)
-    {
+    list_each(node, next, &h->waited) {
         struct topic *t = container_of(node, struct topic, in_waited);
 
         if (queue_position(h->queue, t->job) >= h->moved_from) {

@@ -75,8 +75,8 @@ bool hub_unwait(struct hub *h, struct waiter *w) MUST_CHECK;
 /* ---- the engine's side ---------------------------------------------------------------------- */
 
 /* Takes over the reference to json. Wakes who waits for a change, and, when ended, for the end. */
-void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *etag,
-                 bool has_ended) ON_ENGINE;
+void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *etag, bool has_ended)
+    ON_ENGINE;
 /* The store has news about a job that has no answer here: forgets a held one, wakes. */
 void hub_touch(struct hub *h, struct id job, bool has_ended) ON_ENGINE;
 /* Takes over the reference to image; mime is a constant. */

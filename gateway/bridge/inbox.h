@@ -37,11 +37,11 @@ struct cmd {
     const char *if_match;             /* PATCH: the ETag text that must hold; NULL = any */
 
     /* What came of it. */
-    enum errc result;  /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
+    enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
                           IDEMPOTENCY_KEY_REUSE, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
     char detail[200];
-    bool is_replay;    /* SUBMIT: `job` names the job of the first request */
-    bool had_ended;    /* CANCEL: nothing was left to cancel */
+    bool is_replay; /* SUBMIT: `job` names the job of the first request */
+    bool had_ended; /* CANCEL: nothing was left to cancel */
 };
 
 struct inbox;

@@ -51,8 +51,7 @@ static int say_it_goes_on(const struct cli *cli, const char *id, int code)
 
 int await_job(struct cli *cli, const char *id, const struct await_options *options)
 {
-    AUTO(client_reply_clear)
-    struct client_reply last = CLIENT_REPLY_INIT;
+    AUTO(client_reply_clear) struct client_reply last = CLIENT_REPLY_INIT;
     struct progress_bar bar;
     struct follower follower = {.show = draw, .say = say, .arg = &bar};
     int code = EXIT_OTHER;

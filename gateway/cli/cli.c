@@ -211,8 +211,7 @@ bool cli_is_id(const struct cli *cli, const char *text)
 /* A file's text without blanks at its end; NULL after having said why. */
 static char *read_key_file(const struct cli *cli, const char *path)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(KEY_MAX);
+    AUTO(buf_clear) struct buf text = BUF_INIT(KEY_MAX);
     struct err e = ERR_INIT;
 
     if (file_read(path, KEY_MAX, &text, &e) != ERR_NONE) {
@@ -235,8 +234,7 @@ static const char *environment(const char *name)
 
 struct client *cli_client(struct cli *cli, int *code)
 {
-    AUTO(free_ptr)
-    char *key = xstrdup_or_null(environment("COMFYGATE_API_KEY"));
+    AUTO(free_ptr) char *key = xstrdup_or_null(environment("COMFYGATE_API_KEY"));
     const char *key_file = environment("COMFYGATE_API_KEY_FILE");
     const char *url = cli->url != NULL ? cli->url : environment("COMFYGATE_URL");
     struct err e = ERR_INIT;

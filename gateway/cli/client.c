@@ -262,8 +262,7 @@ static enum client_fault fault_of(const struct exchange *x, CURLcode code)
 
 bool client_call(struct client *c, const struct client_request *request, struct client_reply *out)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT((size_t)64 << 10);
+    AUTO(buf_clear) struct buf url = BUF_INIT((size_t)64 << 10);
     struct exchange x = {.request = request, .reply = out, .curl = c->curl};
     char words[CURL_ERROR_SIZE] = "";
     struct curl_slist *lines;

@@ -17,8 +17,8 @@ struct client;
 
 /* Neither is checked for being reachable. Fails with a sentence when url is no http(s) address or
  * key cannot stand in a header. `key` may be NULL. */
-enum errc client_new(const char *url, const char *key, struct client **out,
-                     struct err *e) MUST_CHECK;
+enum errc client_new(const char *url, const char *key, struct client **out, struct err *e)
+    MUST_CHECK;
 void client_free(struct client *c);             /* NULL is fine */
 const char *client_url(const struct client *c); /* without a slash at its end; borrowed */
 

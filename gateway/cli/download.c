@@ -67,8 +67,7 @@ void download_safe_name(const char *name, int index, struct buf *out)
 
 static bool make_folders(const char *dir)
 {
-    AUTO(free_ptr)
-    char *path = xstrdup(dir);
+    AUTO(free_ptr) char *path = xstrdup(dir);
 
     for (char *slash = path; *slash != '\0'; slash++) {
         if (*slash != '/' || slash == path) {
@@ -126,10 +125,8 @@ static bool is_genuine(struct transfer *t, const char *sha256)
 /* Fills t->fd with the output's bytes. */
 static int fetch(struct cli *cli, const cJSON *output, struct transfer *t)
 {
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(256);
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(buf_clear) struct buf path = BUF_INIT(256);
     struct client_request request = {.method = "GET", .sink = write_part, .arg = t};
     const char *name = member_text(output, "name");
 
@@ -201,12 +198,9 @@ static int settle(struct cli *cli, const char *temporary, const char *dir, const
 static int download_one(struct cli *cli, const cJSON *output, const char *dir,
                         const struct terminal *paths)
 {
-    AUTO(buf_clear)
-    struct buf name = BUF_INIT(1024);
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(16384);
-    AUTO(free_ptr)
-    char *temporary = xasprintf("%s/.comfygate-XXXXXX", dir);
+    AUTO(buf_clear) struct buf name = BUF_INIT(1024);
+    AUTO(buf_clear) struct buf path = BUF_INIT(16384);
+    AUTO(free_ptr) char *temporary = xasprintf("%s/.comfygate-XXXXXX", dir);
     struct transfer t = {.size = member_int(output, "size_bytes")};
     mode_t mask = umask(0);
     struct id id;

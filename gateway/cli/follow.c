@@ -67,10 +67,8 @@ static bool is_over(const struct follow *f)
 
 static void ask(struct follow *f, struct client_reply *reply)
 {
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(512);
-    AUTO(buf_clear)
-    struct buf match = BUF_INIT(256);
+    AUTO(buf_clear) struct buf path = BUF_INIT(512);
+    AUTO(buf_clear) struct buf match = BUF_INIT(256);
     struct client_request request = {.method = "GET", .tick = show, .arg = f};
 
     buf_appendf(&path, "/v1/jobs/%s", f->id);
@@ -162,8 +160,7 @@ static void slow_down(const struct follow *f, int64_t began)
 
 static enum step round_once(struct follow *f)
 {
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
     int64_t began = clock_mono_ms();
     bool is_answer;
 

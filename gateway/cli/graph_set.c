@@ -28,8 +28,7 @@ struct place {
 
 static bool text_is(const struct json_doc *doc, json_ref node, struct span text)
 {
-    AUTO(buf_clear)
-    struct buf value = BUF_INIT(NAME_MAX_BYTES);
+    AUTO(buf_clear) struct buf value = BUF_INIT(NAME_MAX_BYTES);
 
     return json_str(doc, node, &value) && span_eq(buf_span(&value), text);
 }
@@ -39,8 +38,7 @@ static json_ref node_by_id(const struct workflow *w, struct span id)
     json_ref node = json_first(w->doc, w->graph);
 
     for (; node != JSON_NONE; node = json_next(w->doc, node)) {
-        AUTO(buf_clear)
-        struct buf key = BUF_INIT(NAME_MAX_BYTES);
+        AUTO(buf_clear) struct buf key = BUF_INIT(NAME_MAX_BYTES);
 
         if (json_key(w->doc, node, &key) && span_eq(buf_span(&key), id)) {
             return node;
@@ -73,8 +71,7 @@ static json_ref find_input(const struct workflow *w, json_ref node, struct span 
     json_ref input = inputs == JSON_NONE ? JSON_NONE : json_first(w->doc, inputs);
 
     for (; input != JSON_NONE; input = json_next(w->doc, input)) {
-        AUTO(buf_clear)
-        struct buf key = BUF_INIT(NAME_MAX_BYTES);
+        AUTO(buf_clear) struct buf key = BUF_INIT(NAME_MAX_BYTES);
 
         if (json_key(w->doc, input, &key) && span_eq(buf_span(&key), name)) {
             return input;
@@ -107,8 +104,7 @@ static void list_keys(const struct json_doc *doc, json_ref object, struct buf *o
 static enum errc say_no_input(const struct workflow *w, json_ref node, struct place at,
                               struct err *e)
 {
-    AUTO(buf_clear)
-    struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
+    AUTO(buf_clear) struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
 
     list_keys(w->doc, json_get(w->doc, node, "inputs"), &list);
     return err_set(e, ERR_INVALID_PARAMETER, "node %.*s has no input \"%.*s\"; it has: %s",
@@ -117,8 +113,7 @@ static enum errc say_no_input(const struct workflow *w, json_ref node, struct pl
 
 static enum errc say_no_node(const struct workflow *w, struct span word, struct err *e)
 {
-    AUTO(buf_clear)
-    struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
+    AUTO(buf_clear) struct buf list = BUF_INIT(LIST_MAX + NAME_MAX_BYTES);
 
     list_keys(w->doc, w->graph, &list);
     return err_set(e, ERR_INVALID_PARAMETER,
@@ -192,8 +187,7 @@ static enum errc find_place(const struct workflow *w, struct span word, json_ref
 
 static bool is_json(const char *value)
 {
-    AUTO(json_free_ptr)
-    struct json_doc *doc = NULL;
+    AUTO(json_free_ptr) struct json_doc *doc = NULL;
     struct json_limits limits = {DEPTH_MAX, NODES_MAX};
 
     return json_parse(span_of(value), JSON_STRICT, limits, &doc, NULL) == ERR_NONE;
@@ -202,8 +196,7 @@ static bool is_json(const char *value)
 static enum errc add_edit(const struct workflow *w, const char *set, struct graph_edits *edits,
                           struct err *e)
 {
-    AUTO(buf_clear)
-    struct buf value = BUF_INIT((size_t)64 << 20);
+    AUTO(buf_clear) struct buf value = BUF_INIT((size_t)64 << 20);
     const char *equals = strchr(set, '=');
     json_ref input = JSON_NONE;
     enum errc code;
@@ -231,10 +224,8 @@ static enum errc add_edit(const struct workflow *w, const char *set, struct grap
 enum errc graph_set_apply(struct span graph, const struct words *sets, struct buf *out,
                           struct err *e)
 {
-    AUTO(json_free_ptr)
-    struct json_doc *doc = NULL;
-    AUTO(graph_edits_clear)
-    struct graph_edits edits = {0};
+    AUTO(json_free_ptr) struct json_doc *doc = NULL;
+    AUTO(graph_edits_clear) struct graph_edits edits = {0};
     struct json_limits limits = {DEPTH_MAX, NODES_MAX};
     struct workflow w = {0};
     size_t nodes = 0;

@@ -43,8 +43,7 @@ static void put_error(const struct terminal *t, const cJSON *error)
 
 static void put_output(const struct terminal *t, const cJSON *output, const char *url)
 {
-    AUTO(buf_clear)
-    struct buf facts = BUF_INIT(256);
+    AUTO(buf_clear) struct buf facts = BUF_INIT(256);
     struct id id;
 
     if (member_int(output, "width") > 0) {
@@ -92,8 +91,7 @@ static void put_status(const struct terminal *t, const struct job_facts *job)
 
 void job_print_result(const struct terminal *t, const struct job_facts *job, const char *url)
 {
-    AUTO(buf_clear)
-    struct buf took = BUF_INIT(64);
+    AUTO(buf_clear) struct buf took = BUF_INIT(64);
 
     put_status(t, job);
     (void)fputc(' ', t->file);
@@ -138,8 +136,7 @@ static void put_factf(const struct terminal *t, const char *name, const char *fm
 
 static void put_tags(const struct terminal *t, const struct job_facts *job)
 {
-    AUTO(buf_clear)
-    struct buf tags = BUF_INIT(65536);
+    AUTO(buf_clear) struct buf tags = BUF_INIT(65536);
     const cJSON *item;
 
     cJSON_ArrayForEach(item, job->tags)
@@ -152,8 +149,7 @@ static void put_tags(const struct terminal *t, const struct job_facts *job)
     cJSON_ArrayForEach(item, job->metadata)
     {
         const char *value = cJSON_GetStringValue(item);
-        AUTO(buf_clear)
-        struct buf line = BUF_INIT(65536);
+        AUTO(buf_clear) struct buf line = BUF_INIT(65536);
 
         buf_appendf(&line, "%s = %s", item->string, value != NULL ? value : "");
         put_fact(t, "metadata", buf_str(&line));
@@ -290,8 +286,7 @@ static void table_head(const struct terminal *t, const struct columns *c, struct
 static void table_row(const struct terminal *t, const struct columns *c,
                       const struct job_facts *job, struct buf *line)
 {
-    AUTO(buf_clear)
-    struct buf age = BUF_INIT(64);
+    AUTO(buf_clear) struct buf age = BUF_INIT(64);
 
     age_text(job->created_at, &age);
     terminal_pad(t, job->id, ID_LEN, line);
@@ -327,8 +322,7 @@ static void put_line(const struct terminal *t, struct buf *line, const char *end
 
 void job_print_table(const struct terminal *t, const cJSON *jobs, int rows, const char *end)
 {
-    AUTO(buf_clear)
-    struct buf line = BUF_INIT(65536);
+    AUTO(buf_clear) struct buf line = BUF_INIT(65536);
     /* Off a terminal nothing is cut: it is read by programs, or later on a wider one. */
     struct columns c = fit_columns(t->is_tty ? terminal_columns(t) - 1 : 400);
     const cJSON *item;

@@ -153,8 +153,7 @@ int options_parse(const struct option_row *own, const struct option_row *global,
 void options_print(FILE *out, const struct option_row *rows)
 {
     for (; rows != NULL && rows->name != NULL; rows++) {
-        AUTO(buf_clear)
-        struct buf left = BUF_INIT(256);
+        AUTO(buf_clear) struct buf left = BUF_INIT(256);
 
         if (rows->letter != 0) {
             buf_appendf(&left, "-%c, ", rows->letter);

@@ -43,8 +43,7 @@ static void tail_text(const struct job_facts *job, int64_t elapsed_ms, struct bu
 static void running_line(const struct terminal *t, const struct job_facts *job, int64_t elapsed_ms,
                          int columns, struct buf *out)
 {
-    AUTO(buf_clear)
-    struct buf tail = BUF_INIT(128);
+    AUTO(buf_clear) struct buf tail = BUF_INIT(128);
     int room;
     int bar;
 
@@ -67,8 +66,7 @@ static void running_line(const struct terminal *t, const struct job_facts *job, 
 static void waiting_line(const struct terminal *t, const struct job_facts *job, int64_t elapsed_ms,
                          int columns, struct buf *out)
 {
-    AUTO(buf_clear)
-    struct buf line = BUF_INIT(256);
+    AUTO(buf_clear) struct buf line = BUF_INIT(256);
 
     buf_appendf(&line, "%-9.20s ", job->status);
     if (job->queue_position > 0) {
@@ -101,8 +99,7 @@ static void tell(struct progress_bar *bar, const char *text)
 
 static void tell_state(struct progress_bar *bar, const struct job_facts *job)
 {
-    AUTO(buf_clear)
-    struct buf line = BUF_INIT(512);
+    AUTO(buf_clear) struct buf line = BUF_INIT(512);
 
     buf_appendf(&line, "%s %s", job->id, job->status);
     if (strcmp(job->status, "running") == 0 && *job->backend != '\0') {
@@ -116,8 +113,7 @@ static void tell_state(struct progress_bar *bar, const struct job_facts *job)
 
 void progress_bar_draw(struct progress_bar *bar, const struct job_facts *job, int64_t elapsed_ms)
 {
-    AUTO(buf_clear)
-    struct buf line = BUF_INIT(8192);
+    AUTO(buf_clear) struct buf line = BUF_INIT(8192);
     /* The last column stays free: some terminals wrap when it is written. */
     int columns = terminal_columns(bar->t) - 1;
 
@@ -138,8 +134,7 @@ void progress_bar_draw(struct progress_bar *bar, const struct job_facts *job, in
 
 void progress_bar_say(struct progress_bar *bar, const char *text)
 {
-    AUTO(buf_clear)
-    struct buf line = BUF_INIT(8192);
+    AUTO(buf_clear) struct buf line = BUF_INIT(8192);
 
     if (bar->is_quiet) {
         return;

@@ -159,8 +159,7 @@ static int put_cells(const char *text, int limit, bool *is_cut, struct buf *out)
 
 void terminal_put(const struct terminal *t, const char *text)
 {
-    AUTO(buf_clear)
-    struct buf safe = BUF_INIT((size_t)16 << 20);
+    AUTO(buf_clear) struct buf safe = BUF_INIT((size_t)16 << 20);
     bool is_cut;
 
     (void)put_cells(text != NULL ? text : "-", -1, &is_cut, &safe);
@@ -169,8 +168,7 @@ void terminal_put(const struct terminal *t, const char *text)
 
 int terminal_fit(const struct terminal *t, const char *text, int columns, struct buf *out)
 {
-    AUTO(buf_clear)
-    struct buf whole = BUF_INIT((size_t)64 << 10);
+    AUTO(buf_clear) struct buf whole = BUF_INIT((size_t)64 << 10);
     const char *mark = t->has_utf8 ? "…" : "~";
     bool is_cut;
     int used;

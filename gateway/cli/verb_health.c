@@ -44,10 +44,8 @@ static void print_readiness(const struct terminal *t, const cJSON *readiness)
 
 static int health(struct cli *cli)
 {
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(cjson_delete_ptr) cJSON *tree = NULL;
     struct client_request request = {.method = "GET", .path = "/readyz"};
     int code = EXIT_OTHER;
     struct client *client = cli_client(cli, &code);
@@ -71,8 +69,7 @@ static int health(struct cli *cli)
 int verb_health(struct cli *cli, int argc, char **argv)
 {
     const struct option_row rows[] = {{.name = NULL}};
-    AUTO(words_clear)
-    struct words operands = {0};
+    AUTO(words_clear) struct words operands = {0};
     int code = EXIT_OK;
 
     if (!cli_options(cli, rows, argc, argv, &operands, &code) ||
@@ -85,8 +82,7 @@ int verb_health(struct cli *cli, int argc, char **argv)
 int verb_version(struct cli *cli, int argc, char **argv)
 {
     const struct option_row rows[] = {{.name = NULL}};
-    AUTO(words_clear)
-    struct words operands = {0};
+    AUTO(words_clear) struct words operands = {0};
     int code = EXIT_OK;
 
     if (!cli_options(cli, rows, argc, argv, &operands, &code) ||

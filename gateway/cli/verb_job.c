@@ -27,8 +27,7 @@ static void answer_clear(struct answer *a)
 static bool ask(struct cli *cli, const char *method, const char *id, const char *action,
                 struct answer *out, int *code)
 {
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(256);
+    AUTO(buf_clear) struct buf path = BUF_INIT(256);
     struct client_request request = {.method = method};
 
     buf_appendf(&path, "/v1/jobs/%s%s", id, action);
@@ -54,10 +53,8 @@ static bool read_ids(struct cli *cli, const struct words *ids, size_t count, int
 
 int verb_show(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words ids = {0};
-    AUTO(answer_clear)
-    struct answer answer = {.reply = CLIENT_REPLY_INIT};
+    AUTO(words_clear) struct words ids = {0};
+    AUTO(answer_clear) struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
     if (!cli_options(cli, no_rows, argc, argv, &ids, &code) ||
@@ -75,8 +72,7 @@ int verb_show(struct cli *cli, int argc, char **argv)
 
 static int cancel_one(struct cli *cli, const char *id)
 {
-    AUTO(answer_clear)
-    struct answer answer = {.reply = CLIENT_REPLY_INIT};
+    AUTO(answer_clear) struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
     if (!ask(cli, "POST", id, "/cancel", &answer, &code)) {
@@ -97,8 +93,7 @@ static int cancel_one(struct cli *cli, const char *id)
 
 int verb_cancel(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words ids = {0};
+    AUTO(words_clear) struct words ids = {0};
     int code = EXIT_OK;
     int first_fault = EXIT_OK;
 
@@ -118,10 +113,8 @@ int verb_cancel(struct cli *cli, int argc, char **argv)
 
 int verb_retry(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words ids = {0};
-    AUTO(answer_clear)
-    struct answer answer = {.reply = CLIENT_REPLY_INIT};
+    AUTO(words_clear) struct words ids = {0};
+    AUTO(answer_clear) struct answer answer = {.reply = CLIENT_REPLY_INIT};
     struct await_options options = {.limit_s = -1};
     struct whole_number limit = {0};
     bool is_waiting = false;
@@ -154,8 +147,7 @@ int verb_retry(struct cli *cli, int argc, char **argv)
 
 static int download(struct cli *cli, const char *id, const char *dir)
 {
-    AUTO(answer_clear)
-    struct answer answer = {.reply = CLIENT_REPLY_INIT};
+    AUTO(answer_clear) struct answer answer = {.reply = CLIENT_REPLY_INIT};
     int code = EXIT_OK;
 
     if (!ask(cli, "GET", id, "", &answer, &code)) {
@@ -173,8 +165,7 @@ static int download(struct cli *cli, const char *id, const char *dir)
 
 int verb_download(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words words = {0};
+    AUTO(words_clear) struct words words = {0};
     int code = EXIT_OK;
 
     if (!cli_options(cli, no_rows, argc, argv, &words, &code) ||

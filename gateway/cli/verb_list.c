@@ -54,8 +54,7 @@ static void add_filter(struct buf *path, const char *name, const char *value)
 
 static void add_statuses(struct buf *path, const struct words *status)
 {
-    AUTO(buf_clear)
-    struct buf all = BUF_INIT(4096);
+    AUTO(buf_clear) struct buf all = BUF_INIT(4096);
 
     for (size_t i = 0; i < status->count; i++) {
         buf_appendf(&all, "%s%s", i > 0 ? "," : "", status->item[i]);
@@ -67,10 +66,8 @@ static bool add_metadata(const struct cli *cli, struct buf *path, const struct w
 {
     for (size_t i = 0; i < metadata->count; i++) {
         const char *equals = strchr(metadata->item[i], '=');
-        AUTO(buf_clear)
-        struct buf name = BUF_INIT(4096);
-        AUTO(free_ptr)
-        char *key = NULL;
+        AUTO(buf_clear) struct buf name = BUF_INIT(4096);
+        AUTO(free_ptr) char *key = NULL;
 
         if (equals == NULL || equals == metadata->item[i]) {
             (void)cli_usage(cli, "--metadata wants KEY=VALUE, not \"%.80s\"", metadata->item[i]);
@@ -128,12 +125,9 @@ static void print_page(struct cli *cli, const cJSON *page)
 
 static int list(struct cli *cli, const struct filters *f)
 {
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(65536);
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *page = NULL;
+    AUTO(buf_clear) struct buf path = BUF_INIT(65536);
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(cjson_delete_ptr) cJSON *page = NULL;
     struct client_request request = {.method = "GET"};
     int code = EXIT_OK;
 
@@ -155,10 +149,8 @@ static int list(struct cli *cli, const struct filters *f)
 
 int verb_list(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words operands = {0};
-    AUTO(filters_clear)
-    struct filters f = {0};
+    AUTO(words_clear) struct words operands = {0};
+    AUTO(filters_clear) struct filters f = {0};
     const struct option_row rows[] = {
         FILTER_ROWS(f),
         OPTION_TEXT_ROW("sort", "ORDER", &f.sort, "-created_at (newest first) or created_at"),
@@ -274,10 +266,8 @@ static void show_jobs(struct watch *w, const struct client_reply *reply)
 /* One look. EXIT_OK to go on. */
 static int look(struct watch *w)
 {
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(65536);
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(buf_clear) struct buf path = BUF_INIT(65536);
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
     struct client_request request = {.method = "GET"};
     int lines = terminal_lines(&w->cli->out);
 
@@ -323,10 +313,8 @@ static int watch_list(struct cli *cli, const struct filters *filters)
 
 int verb_watch(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words operands = {0};
-    AUTO(filters_clear)
-    struct filters f = {0};
+    AUTO(words_clear) struct words operands = {0};
+    AUTO(filters_clear) struct filters f = {0};
     const struct option_row rows[] = {FILTER_ROWS(f), {.name = NULL}};
     struct await_options options = {.limit_s = -1};
     int code = EXIT_OK;

@@ -95,8 +95,7 @@ static bool write_metadata(const struct cli *cli, const struct words *metadata, 
     for (size_t i = 0; i < metadata->count; i++) {
         const char *word = metadata->item[i];
         const char *equals = strchr(word, '=');
-        AUTO(free_ptr)
-        char *key = NULL;
+        AUTO(free_ptr) char *key = NULL;
 
         if (equals == NULL || equals == word) {
             (void)cli_usage(cli, "--metadata wants KEY=VALUE, not \"%.80s\"", word);
@@ -156,10 +155,8 @@ static bool write_body(const struct cli *cli, const struct submit *s, struct spa
 /* The request's body, made of the file and the flags. */
 static int make_body(struct cli *cli, const struct submit *s, struct buf *body)
 {
-    AUTO(buf_clear)
-    struct buf file = BUF_INIT(WORKFLOW_MAX);
-    AUTO(buf_clear)
-    struct buf changed = BUF_INIT(BODY_MAX);
+    AUTO(buf_clear) struct buf file = BUF_INIT(WORKFLOW_MAX);
+    AUTO(buf_clear) struct buf changed = BUF_INIT(BODY_MAX);
     struct err e = ERR_INIT;
     struct span graph;
 
@@ -195,8 +192,7 @@ static bool may_send_again(const struct client_reply *reply, bool was_sent)
 static int send(struct cli *cli, const struct submit *s, struct span body,
                 struct client_reply *reply)
 {
-    AUTO(free_ptr)
-    char *key = NULL;
+    AUTO(free_ptr) char *key = NULL;
     struct id id = id_random();
     struct client_request request = {.method = "POST", .path = "/v1/jobs", .body = body};
     int64_t give_up = clock_mono_ms() + SEND_AGAIN_MS;
@@ -237,12 +233,9 @@ static void print_accepted(struct cli *cli, const struct submit *s,
 
 static int submit(struct cli *cli, const struct submit *s)
 {
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(BODY_MAX);
-    AUTO(client_reply_clear)
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    AUTO(cjson_delete_ptr)
-    cJSON *tree = NULL;
+    AUTO(buf_clear) struct buf body = BUF_INIT(BODY_MAX);
+    AUTO(client_reply_clear) struct client_reply reply = CLIENT_REPLY_INIT;
+    AUTO(cjson_delete_ptr) cJSON *tree = NULL;
     struct await_options options = {.limit_s = s->wait_limit.is_given ? s->wait_limit.value : -1,
                                     .download_dir = s->download_dir};
     struct job_facts job;
@@ -284,10 +277,8 @@ static int check_and_submit(struct cli *cli, struct submit *s)
 
 int verb_submit(struct cli *cli, int argc, char **argv)
 {
-    AUTO(submit_clear)
-    struct submit s = {0};
-    AUTO(words_clear)
-    struct words operands = {0};
+    AUTO(submit_clear) struct submit s = {0};
+    AUTO(words_clear) struct words operands = {0};
     const struct option_row rows[] = {
         OPTION_TEXT_ROW("workflow", "FILE", &s.workflow, "the workflow; - is standard input"),
         OPTION_LIST_ROW("set", "NODE.input=VALUE", &s.set, "change an input; may be repeated"),

@@ -41,8 +41,7 @@ static int wait_for_all(struct cli *cli, const struct words *ids, int64_t limit_
 
 int verb_wait(struct cli *cli, int argc, char **argv)
 {
-    AUTO(words_clear)
-    struct words ids = {0};
+    AUTO(words_clear) struct words ids = {0};
     struct whole_number limit = {0};
     const struct option_row rows[] = {
         OPTION_NUMBER_ROW("for", "SECONDS", &limit, 0, 604800, "wait at most; then exit with 5"),

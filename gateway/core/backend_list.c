@@ -12,8 +12,7 @@
 #define URL_MAX_LEN  1024 /* leaves room for the longest path that is put behind it */
 #define SHOWN        80   /* characters of a faulty part that a message repeats */
 
-/* ---- reading ---------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -71,8 +70,7 @@ static bool is_name(struct span name)
     return true;
 }
 
-/* ---- addresses -------------------------------------------------------------------------------
- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool is_host(struct span host)
 {
@@ -163,8 +161,7 @@ static const char *url_fault(struct span url)
     return NULL;
 }
 
-/* ---- the list --------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static enum errc add(struct backend_list *list, struct span part, struct err *e)
 {

@@ -38,7 +38,7 @@ enum comfy_message_kind {
 
 /* One node in a progress_state message. */
 struct comfy_node_state {
-    char *node_id;      /* real id in the graph of display (display_node_id) */
+    char *node_id; /* real id in the graph of display (display_node_id) */
     bool is_finished;
     double value;
     double max;
@@ -46,19 +46,19 @@ struct comfy_node_state {
 
 struct comfy_message {
     enum comfy_message_kind kind;
-    struct id prompt_id;  /* none when the message names none, or no UUID */
-    char *node;           /* display node id; "" = null; NULL = no such member */
+    struct id prompt_id;     /* none when the message names none, or no UUID */
+    char *node;              /* display node id; "" = null; NULL = no such member */
     int64_t queue_remaining; /* -1 = absent */
-    double value;         /* of progress */
+    double value;            /* of progress */
     double max;
-    char **nodes;         /* of execution_cached */
+    char **nodes; /* of execution_cached */
     size_t node_count;
     struct comfy_node_state *states; /* of progress_state */
     size_t state_count;
     struct span output_json; /* of executed: the `output` member; borrowed from the text */
     struct job_error error;  /* of execution_error and execution_interrupted */
-    struct span image;    /* of a preview; borrowed from the frame */
-    const char *mime;     /* of a preview: constant string, sniffed from the bytes; NULL = no picture */
+    struct span image;       /* of a preview; borrowed from the frame */
+    const char *mime; /* of a preview: constant string, sniffed from the bytes; NULL = no picture */
 };
 
 /* Never fails: what cannot be understood is COMFY_IGNORED. */
@@ -71,9 +71,9 @@ void comfy_message_clear(struct comfy_message *m);
 
 /* What POST /prompt said. */
 struct comfy_prompt_reply {
-    bool is_accepted;     /* 200 with a prompt_id */
-    char *prompt_id;      /* as answered (older servers choose their own); NULL */
-    bool has_node_errors; /* accepted, but some output nodes are skipped */
+    bool is_accepted;       /* 200 with a prompt_id */
+    char *prompt_id;        /* as answered (older servers choose their own); NULL */
+    bool has_node_errors;   /* accepted, but some output nodes are skipped */
     struct job_error error; /* of a refusal, or of the first node error, in ComfyUI's own words,
                                naming node and class; INVALID_WORKFLOW, MISSING_NODE or MISSING_MODEL */
 };
@@ -117,8 +117,9 @@ struct comfy_history {
     enum comfy_end end;
     struct comfy_output *output; /* in the graph's node order as listed; texts included */
     size_t output_count;
-    struct job_error error; /* for ERROR and INTERRUPTED: node, class, message; OUT_OF_MEMORY is told apart */
-    int64_t started_at;     /* ComfyUI's clock, ms; 0 = unknown */
+    struct job_error
+        error; /* for ERROR and INTERRUPTED: node, class, message; OUT_OF_MEMORY is told apart */
+    int64_t started_at; /* ComfyUI's clock, ms; 0 = unknown */
     int64_t ended_at;
 };
 /* False when the body is not understood (then ask again). The end is decided by the last
@@ -128,7 +129,8 @@ bool comfy_history_parse(struct span body, struct id prompt_id, struct span grap
                          struct comfy_history *out) MUST_CHECK;
 void comfy_history_clear(struct comfy_history *h);
 /* Adds the files of one `executed` message's output member, for when history is gone. */
-void comfy_history_add_output(struct comfy_history *h, const char *node_id, struct span output_json);
+void comfy_history_add_output(struct comfy_history *h, const char *node_id,
+                              struct span output_json);
 
 /* GET /system_stats. */
 struct comfy_device {

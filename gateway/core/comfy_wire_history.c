@@ -24,7 +24,7 @@ static struct comfy_output *add_output(struct comfy_history *h, const char *node
                              (h->output_count > 0 ? 2 * h->output_count : 1) * sizeof *h->output);
     }
     o = &h->output[h->output_count++];
-    *o = (struct comfy_output){.node_id = xstrdup(node_id)};
+    *o = (struct comfy_output){.node_id = xstrdup(node_id != NULL ? node_id : "")};
     return o;
 }
 

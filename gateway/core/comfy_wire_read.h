@@ -36,8 +36,8 @@ void wire_blame(struct job_error *error, enum job_errc code, const char *node_id
 void wire_name_node(struct job_error *error, const struct graph_index *g);
 /* Reads the data of execution_error. False for an "ExecutionBlocked": only one branch of the graph
  * was held back, the prompt goes on. */
-bool wire_execution_error(const struct json_doc *doc, json_ref data,
-                          struct job_error *out) MUST_CHECK;
+bool wire_execution_error(const struct json_doc *doc, json_ref data, struct job_error *out)
+    MUST_CHECK;
 void wire_interruption(const struct json_doc *doc, json_ref data, struct job_error *out);
 
 #endif

@@ -10,8 +10,7 @@
 
 #define QUOTE_MAX 300
 
-/* ---- answers that are not ComfyUI's JSON
- * --------------------------------------------------------- */
+/* ---- answers that are not ComfyUI's JSON ----------------------------------------------------- */
 
 /* First row whose range holds the status. Without words ComfyUI's own are quoted. */
 static const struct {
@@ -90,8 +89,7 @@ static void explain_status(int http_status, struct span body, struct job_error *
     wire_blame(error, code, NULL, NULL, buf_span(&text));
 }
 
-/* ---- validation errors
- * --------------------------------------------------------------------------- */
+/* ---- validation errors ----------------------------------------------------------------------- */
 
 /* Inputs that choose a model file in the loaders of ComfyUI and of its common extensions. */
 static const char *const model_inputs[] = {
@@ -191,8 +189,7 @@ static bool read_node_errors(const struct json_doc *doc, json_ref nodes, struct 
     return true;
 }
 
-/* ---- errors of the whole graph
- * -------------------------------------------------------------------- */
+/* ---- errors of the whole graph --------------------------------------------------------------- */
 
 /* "Node ID '#12'" gives "12"; older servers name the node nowhere else. */
 static char *node_in_details(const char *details)

@@ -38,6 +38,7 @@ struct check {
     const char *pointer; /* of the graph */
     struct map *ids;
     struct err *e;
+    size_t faults; /* e may be full, or NULL */
 };
 
 struct place {
@@ -69,7 +70,8 @@ static struct place place_of(const struct check *c, json_ref node, const char *m
     return place;
 }
 
-#define fault(c, at, kind, ...) ((void)err_at((c)->e, ERR_INVALID_WORKFLOW, at, kind, __VA_ARGS__))
+#define fault(c, at, kind, ...)                                                                    \
+    ((c)->faults++, (void)err_at((c)->e, ERR_INVALID_WORKFLOW, at, kind, __VA_ARGS__))
 
 /* A list of a text and a number is a link, wherever it stands: ComfyUI takes it as one also in
  * inputs that the node does not have. */
@@ -80,7 +82,7 @@ static bool is_link(const struct json_doc *doc, json_ref value)
            is_type(doc, json_at(doc, value, 1), JSON_NUMBER);
 }
 
-static void check_link(const struct check *c, json_ref node, json_ref input)
+static void check_link(struct check *c, json_ref node, json_ref input)
 {
     AUTO(free_ptr) char *target = json_str_dup(c->doc, json_first(c->doc, input));
 
@@ -91,7 +93,7 @@ static void check_link(const struct check *c, json_ref node, json_ref input)
     }
 }
 
-static void check_node(const struct check *c, json_ref node)
+static void check_node(struct check *c, json_ref node)
 {
     json_ref class = json_get(c->doc, node, "class_type");
     json_ref inputs = json_get(c->doc, node, "inputs");
@@ -123,7 +125,7 @@ static void check_node(const struct check *c, json_ref node)
     }
 }
 
-static void learn_id(const struct check *c, json_ref node)
+static void learn_id(struct check *c, json_ref node)
 {
     static char is_present[] = "present";
     AUTO(buf_clear) struct buf id = BUF_INIT(json_key_raw(c->doc, node).len + 1);
@@ -171,15 +173,12 @@ enum errc graph_check(const struct json_doc *doc, json_ref graph, const char *po
                       size_t max_nodes, size_t *out_nodes, struct err *e)
 {
     enum errc wrong = check_format(doc, graph, pointer, e);
-    struct err mine = ERR_INIT; /* e may hold faults of other members already, or be NULL */
-    struct check c = {.doc = doc, .pointer = pointer, .e = e != NULL ? e : &mine};
-    size_t faults_before = c.e->item_count;
-    size_t nodes = 0;
+    struct check c = {.doc = doc, .pointer = pointer, .e = e};
+    size_t nodes = json_size(doc, graph);
 
     if (wrong != ERR_NONE) {
         return wrong;
     }
-    nodes = json_size(doc, graph);
     if (nodes > max_nodes) {
         return err_at(e, ERR_INVALID_WORKFLOW, pointer, "too_many",
                       "the workflow has %zu nodes; %zu are allowed", nodes, max_nodes);
@@ -192,8 +191,8 @@ enum errc graph_check(const struct json_doc *doc, json_ref graph, const char *po
         check_node(&c, n);
     }
     map_free(c.ids);
-    if (c.e->item_count > faults_before) {
-        return c.e->code;
+    if (c.faults > 0) {
+        return e != NULL ? e->code : ERR_INVALID_WORKFLOW;
     }
     *out_nodes = nodes;
     return ERR_NONE;

@@ -12,8 +12,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/id.h"
+#include "base/json.h"
 
 struct graph_limits {
     struct json_limits json;
@@ -34,9 +34,12 @@ struct graph_index;
 struct graph_index *graph_index_new(struct span graph) MUST_CHECK;
 void graph_index_free(struct graph_index *g); /* NULL is fine */
 size_t graph_index_count(const struct graph_index *g);
-const char *graph_index_class(const struct graph_index *g, const char *node_id); /* NULL = no such node */
-const char *graph_index_title(const struct graph_index *g, const char *node_id); /* _meta.title, or NULL */
-size_t graph_index_place(const struct graph_index *g, const char *node_id); /* 0 = written first; SIZE_MAX = no such node */
+const char *graph_index_class(const struct graph_index *g,
+                              const char *node_id); /* NULL = no such node */
+const char *graph_index_title(const struct graph_index *g,
+                              const char *node_id); /* _meta.title, or NULL */
+size_t graph_index_place(const struct graph_index *g,
+                         const char *node_id); /* 0 = written first; SIZE_MAX = no such node */
 /* The graph's own node that node_id is, or was expanded from ("3.0.0.1" from "3"). Borrowed; NULL = none. */
 const char *graph_index_own_node(const struct graph_index *g, const char *node_id);
 
@@ -61,6 +64,7 @@ bool graph_edits_apply(struct span graph, struct graph_edits *edits, struct buf 
  * with another job's files: each string input `filename_prefix` becomes
  * "comfygate/<job_id>/<what it was>" (without "..", leading "/" or %date% trickery changed: the old text is kept
  * after the prefix; a link instead of a string is left alone). Appends the new graph to out. */
-enum errc graph_own_prefix(struct span graph, struct id job_id, struct buf *out, struct err *e) MUST_CHECK;
+enum errc graph_own_prefix(struct span graph, struct id job_id, struct buf *out, struct err *e)
+    MUST_CHECK;
 
 #endif

@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 
-/* ---- words
- * --------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static const char *const status_words[JOB_STATUS_COUNT] = {
 #define JOB_STATUS(name, word, ended) [JOB_##name] = (word),
@@ -124,8 +123,7 @@ enum output_type output_type_parse(struct span word)
     return found == COUNT_OF(output_type_words) ? OUTPUT_FILE : (enum output_type)found;
 }
 
-/* ---- a row
- * --------------------------------------------------------------------------------------- */
+/* ---- a row ----------------------------------------------------------------------------------- */
 
 void job_row_init(struct job_row *row)
 {
@@ -201,8 +199,7 @@ void job_error_clear(struct job_error *error)
     *error = (struct job_error){0};
 }
 
-/* ---- outputs
- * ------------------------------------------------------------------------------------- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 struct job_output *job_outputs_add(struct job_outputs *outputs)
 {

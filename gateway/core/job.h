@@ -42,8 +42,8 @@ enum job_stop { STOP_NONE, STOP_CANCEL, STOP_TIMEOUT, STOP_DEADLINE };
 
 struct job_error {
     enum job_errc code;
-    char *message;    /* a sentence, with ComfyUI's own words; NULL when code is NONE */
-    char *node_id;    /* NULL when no node is to blame */
+    char *message; /* a sentence, with ComfyUI's own words; NULL when code is NONE */
+    char *node_id; /* NULL when no node is to blame */
     char *class_type;
     char *node_title;
 };
@@ -75,7 +75,7 @@ struct job_row {
 
     int attempt; /* 0 until it is first given to a ComfyUI */
     int max_attempts;
-    int deaths;  /* ComfyUIs that died while they ran it */
+    int deaths; /* ComfyUIs that died while they ran it */
 
     char *backend;       /* that holds, or last held, the prompt */
     struct id prompt_id; /* of this attempt; written before the POST */
@@ -133,8 +133,8 @@ bool job_status_parse(struct span word, enum job_status *out) MUST_CHECK;
 bool job_has_ended(enum job_status status);
 const char *job_phase_word(enum job_phase phase); /* NULL for PHASE_NONE */
 bool job_phase_parse(struct span word, enum job_phase *out) MUST_CHECK;
-const char *job_errc_word(enum job_errc code);    /* NULL for JOB_ERR_NONE */
-enum job_errc job_errc_parse(struct span word);   /* JOB_ERR_NONE for an unknown word */
+const char *job_errc_word(enum job_errc code);  /* NULL for JOB_ERR_NONE */
+enum job_errc job_errc_parse(struct span word); /* JOB_ERR_NONE for an unknown word */
 bool job_errc_is_retryable(enum job_errc code);
 const char *output_type_word(enum output_type type);
 enum output_type output_type_parse(struct span word);
@@ -146,7 +146,8 @@ void job_row_init(struct job_row *row);
  * taken for this one's. */
 struct id job_prefix(const struct job_row *row);
 void job_row_clear(struct job_row *row);
-void job_row_copy(struct job_row *dst, const struct job_row *src); /* dst is overwritten, not cleared */
+void job_row_copy(struct job_row *dst,
+                  const struct job_row *src); /* dst is overwritten, not cleared */
 /* Replaces the error; the texts are copied, NULL is fine. */
 void job_error_set(struct job_error *error, enum job_errc code, const char *message,
                    const char *node_id, const char *class_type, const char *node_title);

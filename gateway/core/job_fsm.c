@@ -42,8 +42,7 @@ static unsigned fail(struct job_row *row, const struct job_error *error, int64_t
 static unsigned fail_with(struct job_row *row, enum job_errc code, const char *message, int64_t now)
 {
     struct job_error error = {.code = code};
-    AUTO(free_ptr)
-    char *text = xstrdup(message);
+    AUTO(free_ptr) char *text = xstrdup(message);
 
     error.message = text;
     return fail(row, &error, now);
@@ -244,8 +243,7 @@ static unsigned on_interrupted(struct job_row *row, const struct job_event *ev)
 static unsigned on_gone(struct job_row *row, const struct job_event *ev)
 {
     char text[192];
-    AUTO(job_error_clear)
-    struct job_error lost = {0};
+    AUTO(job_error_clear) struct job_error lost = {0};
 
     if (!is_inside(row)) {
         return 0;

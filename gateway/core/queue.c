@@ -41,8 +41,7 @@ struct queue {
     size_t inside;
 };
 
-/* ---- ids -------------------------------------------------------------------------------------
- */
+/* ---- ids ------------------------------------------------------------------------------------- */
 
 static int digit_value(char c)
 {
@@ -128,8 +127,7 @@ static uint32_t *slot_of(const struct queue *q, const unsigned char id[ID_BYTES]
     return &q->slot[(uint32_t)mix(id) & (q->slots - 1)];
 }
 
-/* ---- nodes -----------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 struct queue *queue_new(void)
 {
@@ -215,8 +213,7 @@ static void table_remove(struct queue *q, uint32_t n)
     *at = q->node[n].chain;
 }
 
-/* ---- the tree --------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static int compare(const struct node *a, const struct node *b)
 {
@@ -299,8 +296,7 @@ static void tree_remove(struct queue *q, uint32_t n)
     q->inside -= q->node[n].is_inside ? 1 : 0;
 }
 
-/* ---- the interface ---------------------------------------------------------------------------
- */
+/* ---- the interface --------------------------------------------------------------------------- */
 
 void queue_put(struct queue *q, struct id job, int priority, bool is_inside)
 {

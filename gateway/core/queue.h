@@ -20,7 +20,7 @@ struct queue *queue_new(void) MUST_CHECK;
 void queue_free(struct queue *q); /* NULL is fine */
 /* Adds the job, or moves it when it is there with another priority or place. */
 void queue_put(struct queue *q, struct id job, int priority, bool is_inside);
-bool queue_remove(struct queue *q, struct id job); /* false when it was not there */
+bool queue_remove(struct queue *q, struct id job);            /* false when it was not there */
 int64_t queue_position(const struct queue *q, struct id job); /* 1 = next; 0 = not in the queue */
 size_t queue_count(const struct queue *q);
 /* The job at a place (1..count). False beyond the end. */

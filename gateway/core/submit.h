@@ -19,8 +19,8 @@ struct submit_limits {
 };
 
 struct submission {
-    struct job_row row;    /* id made, all that the body says filled in; times from `now` */
-    struct buf graph;      /* the bytes of the `workflow` member exactly as written */
+    struct job_row row; /* id made, all that the body says filled in; times from `now` */
+    struct buf graph;   /* the bytes of the `workflow` member exactly as written */
     bool is_dry_run;
 };
 

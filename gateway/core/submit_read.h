@@ -38,10 +38,10 @@ void intake_fault(const struct intake *in, json_ref node, const char *kind, cons
     PRINTF_LIKE(4, 5);
 
 /* A string of min..max bytes into *out, which the caller clears; false with the fault noted. */
-bool intake_text(const struct intake *in, json_ref value, size_t min, size_t max,
-                 struct buf *out) MUST_CHECK;
-bool intake_integer(const struct intake *in, json_ref value, int64_t min, int64_t max,
-                    int64_t *out) MUST_CHECK;
+bool intake_text(const struct intake *in, json_ref value, size_t min, size_t max, struct buf *out)
+    MUST_CHECK;
+bool intake_integer(const struct intake *in, json_ref value, int64_t min, int64_t max, int64_t *out)
+    MUST_CHECK;
 /* These give what the row keeps, or NULL with the faults noted. */
 char *intake_title(const struct intake *in, json_ref value) MUST_CHECK;
 char *intake_tags_json(const struct intake *in, json_ref value) MUST_CHECK;

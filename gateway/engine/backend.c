@@ -89,8 +89,7 @@ static int64_t backoff(const struct backend *b, int failures)
     return pause / 2 + (int64_t)random_below((uint32_t)(pause / 2 + 1));
 }
 
-/* ---- what is known of it ------------------------------------------------------------------------
- */
+/* ---- what is known of it --------------------------------------------------------------------- */
 
 void backend_set(struct backend *b, enum backend_status status, const char *fmt, ...)
 {
@@ -135,8 +134,7 @@ void backend_stall(struct backend *b, const char *reason)
     if (b->status != BACKEND_STALLED) {
         backend_set(b, BACKEND_STALLED, "%s", reason);
     }
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
         if (j->backend != b || jobs_row(j)->phase == PHASE_COLLECTING ||
@@ -150,8 +148,7 @@ void backend_stall(struct backend *b, const char *reason)
     }
 }
 
-/* ---- messages
- * -------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void hear_status(struct backend *b, const struct comfy_message *m) ON_ENGINE;
 static void hear_status(struct backend *b, const struct comfy_message *m)
@@ -285,8 +282,7 @@ static void on_skipped(void *arg, int64_t bytes)
     log_warn("ws_message_skipped", LOG_S("backend", b->address->name), LOG_I("bytes", bytes));
 }
 
-/* ---- the socket
- * -------------------------------------------------------------------------------------- */
+/* ---- the socket ------------------------------------------------------------------------------ */
 
 static void on_opened(void *arg)
 {
@@ -385,8 +381,7 @@ static void find_deaf(struct backend *b, int64_t mono)
     comfy_ws_close(b->ws);
 }
 
-/* ---- its version and memory
- * --------------------------------------------------------------------------- */
+/* ---- its version and memory ------------------------------------------------------------------ */
 
 static void on_system(void *arg, const struct call_result *result)
 {
@@ -406,8 +401,7 @@ static void on_system(void *arg, const struct call_result *result)
 static void ask_system(struct backend *b, int64_t mono) ON_ENGINE;
 static void ask_system(struct backend *b, int64_t mono)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
 
     b->system_due_mono_ms = mono + SYSTEM_PAUSE_MS;
     b->system =

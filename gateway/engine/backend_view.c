@@ -14,8 +14,7 @@ static void count_jobs(const struct backend *b, int *running, int *inside)
 {
     *running = 0;
     *inside = 0;
-    list_each(node, next, &b->engine->live)
-    {
+    list_each(node, next, &b->engine->live) {
         const struct live_job *j = container_of(node, struct live_job, in_engine);
 
         if (j->backend == b) {
@@ -28,8 +27,7 @@ static void count_jobs(const struct backend *b, int *running, int *inside)
 /* The address without user name and password. */
 static void write_url(struct json_out *o, const char *url)
 {
-    AUTO(buf_clear)
-    struct buf safe = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf safe = BUF_INIT(BACKEND_URL_MAX);
     const char *host = strstr(url, "://");
     const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
     const char *at = host != NULL ? strchr(host, '@') : NULL;
@@ -103,8 +101,7 @@ static bool take_stale(struct engine *e, int *up)
 
 void backends_publish(struct engine *e, int64_t mono)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(VIEW_MAX);
+    AUTO(buf_clear) struct buf text = BUF_INIT(VIEW_MAX);
     struct json_out out = json_out_to(&text);
     int up = 0;
 

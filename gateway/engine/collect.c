@@ -96,8 +96,7 @@ static const struct comfy_output *current(const struct collection *c)
     return &c->history.output[c->at];
 }
 
-/* ---- an output that is on disk
- * ---------------------------------------------------------------------------- */
+/* ---- an output that is on disk --------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -166,8 +165,7 @@ static void finish(struct collection *c)
     (void)jobs_event(c->engine, j, (struct job_event){.kind = EV_COLLECTED});
 }
 
-/* ---- an output that cannot be had
- * ---------------------------------------------------------------------------- */
+/* ---- an output that cannot be had ------------------------------------------------------------ */
 
 static void missing(struct collection *c, const char *why) ON_ENGINE;
 static void missing(struct collection *c, const char *why)
@@ -215,9 +213,7 @@ static void later(struct collection *c, const char *why)
     look_soon(c->job->backend, 0);
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void run_stage(struct work *w)
 {
@@ -291,10 +287,8 @@ static void on_view(void *arg, const struct call_result *result)
 static void fetch(struct collection *c) ON_ENGINE;
 static void fetch(struct collection *c)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(VIEW_URL_MAX);
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(VIEW_URL_MAX);
+    AUTO(buf_clear) struct buf url = BUF_INIT(VIEW_URL_MAX);
+    AUTO(buf_clear) struct buf path = BUF_INIT(VIEW_URL_MAX);
     const struct comfy_output *from = current(c);
     const struct config *config = c->engine->config;
 

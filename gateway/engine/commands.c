@@ -80,8 +80,7 @@ static void patch(struct engine *e, struct cmd *c) ON_ENGINE;
 static void patch(struct engine *e, struct cmd *c)
 {
     struct live_job *j = find(e, c);
-    AUTO(free_ptr)
-    struct err *err = xcalloc(1, sizeof *err);
+    AUTO(free_ptr) struct err *err = xcalloc(1, sizeof *err);
     struct job_row *row = NULL;
     char etag[JOB_ETAG_SIZE];
     bool changed = false;
@@ -127,8 +126,7 @@ void commands_collect(struct engine *e)
 
     list_init(&fresh);
     (void)inbox_take(e->inbox, &fresh, COMMANDS_PER_TURN);
-    list_each(node, next, &fresh)
-    {
+    list_each(node, next, &fresh) {
         struct cmd *c = container_of(node, struct cmd, node);
 
         c->result = ERR_NONE;
@@ -150,8 +148,7 @@ void commands_collect(struct engine *e)
     list_move_all(&e->commands, &fresh);
 }
 
-/* ---- in the transaction -------------------------------------------------------------------------
- */
+/* ---- in the transaction ---------------------------------------------------------------------- */
 
 static enum st write_submit(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_submit(struct engine *e, struct cmd *c)
@@ -181,8 +178,7 @@ enum st commands_write(struct engine *e)
 {
     enum st st = ST_OK;
 
-    list_each(node, next, &e->commands)
-    {
+    list_each(node, next, &e->commands) {
         struct cmd *c = container_of(node, struct cmd, node);
 
         if (c->result != ERR_NONE) {
@@ -201,8 +197,7 @@ enum st commands_write(struct engine *e)
     return ST_OK;
 }
 
-/* ---- after it
- * ------------------------------------------------------------------------------------- */
+/* ---- after it -------------------------------------------------------------------------------- */
 
 static void settle(struct engine *e, const struct cmd *c) ON_ENGINE;
 static void settle(struct engine *e, const struct cmd *c)

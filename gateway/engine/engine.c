@@ -119,8 +119,7 @@ void engine_free(struct engine *e)
     free(e);
 }
 
-/* ---- the turn ---------------------------------------------------------------------------------
- */
+/* ---- the turn -------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct engine *e) ON_ENGINE;
 static int wait_ms(const struct engine *e)
@@ -239,8 +238,7 @@ static void turn(struct engine *e, int max_wait_ms)
     commands_release(e);
 }
 
-/* ---- the thread -------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static bool any_socket_open(const struct engine *e) ON_ENGINE;
 static bool any_socket_open(const struct engine *e)

@@ -30,8 +30,8 @@ struct engine_parts {
 };
 
 /* Makes the engine and its inbox; nothing runs yet. Main thread. */
-enum errc engine_new(const struct engine_parts *parts, struct engine **out,
-                     struct err *e) MUST_CHECK;
+enum errc engine_new(const struct engine_parts *parts, struct engine **out, struct err *e)
+    MUST_CHECK;
 /* Where commands go; valid until engine_free. */
 struct inbox *engine_inbox(struct engine *e);
 /* Takes up what the store knows to be under way, then starts the thread, which connects to the

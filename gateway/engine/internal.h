@@ -73,8 +73,7 @@ struct live_job {
     struct job_outputs outputs;    /* of the collection that finished, for the commit */
 };
 
-/* ---- one ComfyUI ------------------------------------------------------------------------------
- */
+/* ---- one ComfyUI ----------------------------------------------------------------------------- */
 
 enum backend_status { BACKEND_DOWN, BACKEND_UP, BACKEND_STALLED };
 
@@ -122,8 +121,7 @@ struct backend {
     bool is_view_stale;
 };
 
-/* ---- the engine ---------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 
 struct engine {
     const struct config *config;
@@ -208,8 +206,8 @@ void dispatch_overdue(struct engine *e) ON_ENGINE;
 void dispatch_free(struct engine *e) ON_ENGINE;
 
 /* backend.c */
-void backend_init(struct backend *b, struct engine *e,
-                  const struct backend_address *address) ON_ENGINE;
+void backend_init(struct backend *b, struct engine *e, const struct backend_address *address)
+    ON_ENGINE;
 void backend_clear(struct backend *b) ON_ENGINE;
 void backend_tick(struct backend *b, int64_t mono) ON_ENGINE;
 void backend_close(struct backend *b) ON_ENGINE; /* begins the closing handshake */

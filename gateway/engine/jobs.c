@@ -100,8 +100,7 @@ unsigned jobs_event_error(struct engine *e, struct live_job *j, enum job_event_k
 unsigned jobs_event_trouble(struct engine *e, struct live_job *j, enum job_event_kind kind,
                             enum job_errc code, const char *fmt, ...)
 {
-    AUTO(job_error_clear)
-    struct job_error error = {0};
+    AUTO(job_error_clear) struct job_error error = {0};
     char text[320];
     va_list args;
 
@@ -114,8 +113,7 @@ unsigned jobs_event_trouble(struct engine *e, struct live_job *j, enum job_event
 
 bool jobs_load_graph(struct engine *e, struct live_job *j)
 {
-    AUTO(buf_clear)
-    struct buf stored = BUF_INIT(GRAPH_MAX);
+    AUTO(buf_clear) struct buf stored = BUF_INIT(GRAPH_MAX);
 
     if (store_writer_graph(e->writer, j->row.id, &stored) != ST_OK) {
         return false;
@@ -135,8 +133,7 @@ bool jobs_load_graph(struct engine *e, struct live_job *j)
     return buf_ok(&j->graph);
 }
 
-/* ---- the attempt's own memory -------------------------------------------------------------------
- */
+/* ---- the attempt's own memory ---------------------------------------------------------------- */
 
 /* Forgets all that belongs to an attempt which is over. */
 static void end_attempt(struct engine *e, struct live_job *j) ON_ENGINE;
@@ -181,8 +178,7 @@ static void live_free(struct engine *e, struct live_job *j)
 
 void jobs_free_all(struct engine *e)
 {
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         live_free(e, container_of(node, struct live_job, in_engine));
     }
 }
@@ -198,8 +194,7 @@ void jobs_begin_attempt(struct engine *e, struct live_job *j)
     map_put(e->by_prompt, j->row.prompt_id.text, j);
 }
 
-/* ---- commit and after ---------------------------------------------------------------------------
- */
+/* ---- commit and after ------------------------------------------------------------------------ */
 
 static enum st write_job(struct engine *e, struct live_job *j) ON_ENGINE;
 static enum st write_job(struct engine *e, struct live_job *j)
@@ -222,8 +217,7 @@ enum st jobs_write(struct engine *e)
 {
     enum st st = ST_OK;
 
-    list_each(node, next, &e->dirty)
-    {
+    list_each(node, next, &e->dirty) {
         st = write_job(e, container_of(node, struct live_job, in_dirty));
         if (st != ST_OK) {
             return st;
@@ -234,8 +228,7 @@ enum st jobs_write(struct engine *e)
 
 void jobs_forget_changes(struct engine *e)
 {
-    list_each(node, next, &e->dirty)
-    {
+    list_each(node, next, &e->dirty) {
         struct live_job *j = container_of(node, struct live_job, in_dirty);
 
         if (j->has_next) {
@@ -263,8 +256,7 @@ static void log_change(const struct live_job *j)
 static void publish(struct engine *e, struct live_job *j) ON_ENGINE;
 static void publish(struct engine *e, struct live_job *j)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(VIEW_MAX);
+    AUTO(buf_clear) struct buf text = BUF_INIT(VIEW_MAX);
     struct json_out out = json_out_to(&text);
     bool has_ended = job_has_ended(j->row.status);
     char etag[JOB_ETAG_SIZE];
@@ -400,12 +392,10 @@ void jobs_settle(struct engine *e)
     /* What acting begins (a call that cannot even start) is heard in the next turn. */
     list_init(&batch);
     list_move_all(&batch, &e->dirty);
-    list_each(node, next, &batch)
-    {
+    list_each(node, next, &batch) {
         settle(e, container_of(node, struct live_job, in_dirty));
     }
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
         bool has_moved = j->row.phase == PHASE_SUBMITTED && !j->has_next &&
                          hub_position(e->hub, j->row.id) != j->shown_position;
@@ -418,8 +408,7 @@ void jobs_settle(struct engine *e)
     }
 }
 
-/* ---- time
- * ----------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static int64_t timeout_of(const struct engine *e, const struct live_job *j) ON_ENGINE;
 static int64_t timeout_of(const struct engine *e, const struct live_job *j)
@@ -456,8 +445,7 @@ static void tick_job(struct engine *e, struct live_job *j, int64_t mono)
 
 void jobs_tick(struct engine *e, int64_t mono)
 {
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
         if (j->backend != NULL) {

@@ -32,8 +32,7 @@ void look_soon(struct backend *b, int64_t in_ms)
     }
 }
 
-/* ---- history
- * ----------------------------------------------------------------------------------------- */
+/* ---- history --------------------------------------------------------------------------------- */
 
 static void lost(struct live_job *j) ON_ENGINE;
 static void lost(struct live_job *j)
@@ -143,10 +142,8 @@ static void on_history(void *arg, const struct call_result *result)
 
 void look_at_history(struct live_job *j)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX);
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(128);
+    AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf path = BUF_INIT(128);
     const struct config *c = j->backend->engine->config;
 
     if (j->history != NULL || j->collection != NULL) {
@@ -179,8 +176,7 @@ void look_tick_job(struct live_job *j, int64_t mono)
     }
 }
 
-/* ---- queue
- * -------------------------------------------------------------------------------------------- */
+/* ---- queue ----------------------------------------------------------------------------------- */
 
 /* A prompt that the queue does not have. */
 static void absent(struct live_job *j, int64_t look_began) ON_ENGINE;
@@ -197,8 +193,8 @@ static void absent(struct live_job *j, int64_t look_began)
     look_at_history(j);
 }
 
-static void compare(struct live_job *j, const struct comfy_queue *queue,
-                    int64_t look_began) ON_ENGINE;
+static void compare(struct live_job *j, const struct comfy_queue *queue, int64_t look_began)
+    ON_ENGINE;
 static void compare(struct live_job *j, const struct comfy_queue *queue, int64_t look_began)
 {
     struct engine *e = j->backend->engine;
@@ -222,8 +218,8 @@ static void compare(struct live_job *j, const struct comfy_queue *queue, int64_t
 }
 
 /* Prompts wait and none runs: the worker of this ComfyUI may be dead while its HTTP is well. */
-static void watch_worker(struct backend *b, const struct comfy_queue *queue,
-                         int64_t mono) ON_ENGINE;
+static void watch_worker(struct backend *b, const struct comfy_queue *queue, int64_t mono)
+    ON_ENGINE;
 static void watch_worker(struct backend *b, const struct comfy_queue *queue, int64_t mono)
 {
     if (queue->running > 0 || queue->count == 0) {
@@ -246,8 +242,7 @@ static void take_queue(struct backend *b, const struct comfy_queue *queue, int64
     b->look_failures = 0;
     b->is_view_stale |= b->queue_remaining != (int64_t)queue->count;
     b->queue_remaining = (int64_t)queue->count;
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
         if (j->backend == b && !job_has_ended(jobs_row(j)->status)) {
@@ -269,8 +264,7 @@ static void take_queue(struct backend *b, const struct comfy_queue *queue, int64
 static bool needs_polling(const struct backend *b) ON_ENGINE;
 static bool needs_polling(const struct backend *b)
 {
-    list_each(node, next, &b->engine->live)
-    {
+    list_each(node, next, &b->engine->live) {
         const struct live_job *j = container_of(node, struct live_job, in_engine);
 
         if (j->backend == b && (!b->is_ws_open || strcmp(j->client_id, b->client_id) != 0 ||
@@ -326,8 +320,7 @@ static void on_queue(void *arg, const struct call_result *result)
 
 void look_tick(struct backend *b, int64_t mono)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
 
     if (b->look != NULL || b->look_due_mono_ms == 0 || mono < b->look_due_mono_ms) {
         return;

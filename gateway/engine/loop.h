@@ -22,8 +22,8 @@ struct lws_protocols;
 enum loop_events { LOOP_READ = 1, LOOP_WRITE = 2 };
 
 /* `ws_protocols` (ended by an all-zero entry) are those of the WebSocket client module. */
-enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
-                    struct err *e) MUST_CHECK;
+enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out, struct err *e)
+    MUST_CHECK;
 void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */
 struct lws_context *loop_lws(struct loop *l);
 

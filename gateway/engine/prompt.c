@@ -20,13 +20,12 @@
 #define SMALL_ANSWER (1U << 20)
 
 static struct comfy_call *post_small(struct backend *b, const char *path, const struct buf *body,
-                                     void (*done)(void *, const struct call_result *),
-                                     void *arg) ON_ENGINE;
+                                     void (*done)(void *, const struct call_result *), void *arg)
+    ON_ENGINE;
 static struct comfy_call *post_small(struct backend *b, const char *path, const struct buf *body,
                                      void (*done)(void *, const struct call_result *), void *arg)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
 
     return comfy_call_start(b->engine->http,
                             &(struct call_request){
@@ -40,8 +39,7 @@ static struct comfy_call *post_small(struct backend *b, const char *path, const 
                             });
 }
 
-/* ---- giving
- * ------------------------------------------------------------------------------------------ */
+/* ---- giving ---------------------------------------------------------------------------------- */
 
 static void doubt(struct live_job *j, int64_t for_ms, const char *reason) ON_ENGINE;
 static void doubt(struct live_job *j, int64_t for_ms, const char *reason)
@@ -133,10 +131,8 @@ static void on_posted(void *arg, const struct call_result *result)
 
 void prompt_post(struct live_job *j)
 {
-    AUTO(buf_clear)
-    struct buf url = BUF_INIT(BACKEND_URL_MAX);
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(BODY_MAX);
+    AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
+    AUTO(buf_clear) struct buf body = BUF_INIT(BODY_MAX);
     struct backend *b = j->backend;
 
     job_error_clear(&j->post_error);
@@ -158,8 +154,7 @@ void prompt_post(struct live_job *j)
                                           });
 }
 
-/* ---- taking out
- * ---------------------------------------------------------------------------------------- */
+/* ---- taking out ------------------------------------------------------------------------------ */
 
 /* POST /api/jobs/{id}/cancel came with 0.26.0; a prompt id in /interrupt with 0.3.56. Before that
  * an interrupt stops whatever runs, which may be somebody else's. */
@@ -189,8 +184,7 @@ static void on_stopped(void *arg, const struct call_result *result)
 static void on_deleted(void *arg, const struct call_result *result)
 {
     struct live_job *j = arg;
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(SMALL_BODY);
+    AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
 
     (void)result;
     assume_engine_role();
@@ -219,10 +213,8 @@ static void on_canceled(void *arg, const struct call_result *result)
 
 void prompt_stop(struct live_job *j)
 {
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(SMALL_BODY);
-    AUTO(buf_clear)
-    struct buf path = BUF_INIT(SMALL_BODY);
+    AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
+    AUTO(buf_clear) struct buf path = BUF_INIT(SMALL_BODY);
     struct backend *b = j->backend;
 
     /* A prompt on its way can be taken out only when it is there. */
@@ -239,8 +231,7 @@ void prompt_stop(struct live_job *j)
     j->stop_call = post_small(b, "/queue", &body, on_deleted, j);
 }
 
-/* ---- prompts that nobody waits for
- * ------------------------------------------------------------------------ */
+/* ---- prompts that nobody waits for ----------------------------------------------------------- */
 
 struct abandoned {
     struct list node;
@@ -256,8 +247,7 @@ static void ignore(void *arg, const struct call_result *result)
 
 void prompt_drop_copy(struct backend *b, struct id prompt_id)
 {
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(SMALL_BODY);
+    AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
 
     log_warn("prompt_twice", LOG_S("backend", b->address->name), LOG_S("prompt", prompt_id.text));
     comfy_delete_body(&body, prompt_id);
@@ -277,8 +267,7 @@ void prompt_abandon(struct backend *b, struct id prompt_id)
 static void ask_out(struct backend *b, const struct abandoned *a, enum comfy_place place) ON_ENGINE;
 static void ask_out(struct backend *b, const struct abandoned *a, enum comfy_place place)
 {
-    AUTO(buf_clear)
-    struct buf body = BUF_INIT(SMALL_BODY);
+    AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
 
     if (place == COMFY_PENDING) {
         comfy_delete_body(&body, a->prompt_id);
@@ -291,8 +280,7 @@ static void ask_out(struct backend *b, const struct abandoned *a, enum comfy_pla
 
 void prompt_abandoned_tick(struct backend *b, const struct comfy_queue *queue)
 {
-    list_each(node, next, &b->abandoned)
-    {
+    list_each(node, next, &b->abandoned) {
         struct abandoned *a = container_of(node, struct abandoned, node);
         enum comfy_place place = comfy_queue_find(queue, a->prompt_id);
 
@@ -308,8 +296,7 @@ void prompt_abandoned_tick(struct backend *b, const struct comfy_queue *queue)
 
 void prompt_abandoned_clear(struct backend *b)
 {
-    list_each(node, next, &b->abandoned)
-    {
+    list_each(node, next, &b->abandoned) {
         free(container_of(node, struct abandoned, node));
     }
     list_init(&b->abandoned);

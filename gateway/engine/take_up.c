@@ -45,8 +45,7 @@ static void take_up_waiting(void *arg, const struct waiting_job *waiting)
                           .not_before_at = waiting->not_before_at,
                           .deadline_at = waiting->deadline_at,
                           .wanted_backend = NULL};
-    AUTO(free_ptr)
-    char *wanted = xstrdup_or_null(waiting->wanted_backend);
+    AUTO(free_ptr) char *wanted = xstrdup_or_null(waiting->wanted_backend);
 
     row.wanted_backend = wanted;
     assume_engine_role();
@@ -93,8 +92,7 @@ enum errc jobs_take_up(struct engine *e, struct err *err)
         return err_set(err, ERR_STORE_UNAVAILABLE, "The job store cannot be read: %s",
                        store_reason());
     }
-    list_each(node, next, &e->live)
-    {
+    list_each(node, next, &e->live) {
         settle_taken_up(e, container_of(node, struct live_job, in_engine));
     }
     return ERR_NONE;

@@ -87,8 +87,7 @@ struct blob_writer {
     size_t head_len;
 };
 
-/* ---- names
- * --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* What comes from a request or from ComfyUI becomes part of a path only if this says so. */
 static bool is_hash(const char *text)
@@ -130,8 +129,7 @@ static enum errc failed(struct err *e, int cause, const char *doing)
     return err_set(e, ERR_INTERNAL_ERROR, "A file could not be stored: %s: %m.", doing);
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Makes and opens a folder below dir_fd. */
 static int open_folder(int dir_fd, const char *name)
@@ -183,10 +181,8 @@ static void close_ptr(struct blobs **b)
 
 enum errc blobs_open(const char *dir, struct blobs **out, struct err *e)
 {
-    AUTO(close_ptr)
-    struct blobs *b = xcalloc(1, sizeof *b);
-    AUTO(file_close)
-    int dir_fd = -1;
+    AUTO(close_ptr) struct blobs *b = xcalloc(1, sizeof *b);
+    AUTO(file_close) int dir_fd = -1;
 
     b->files_fd = -1;
     b->staging_fd = -1;
@@ -219,8 +215,7 @@ int64_t blobs_free_bytes(const struct blobs *b)
     return (int64_t)(fs.f_bavail * fs.f_frsize);
 }
 
-/* ---- holds: under the lock
- * ----------------------------------------------------------------------- */
+/* ---- holds: under the lock ------------------------------------------------------------------- */
 
 static void hold(struct blobs *b, const char *sha256)
 {
@@ -248,8 +243,7 @@ static bool let_go(struct blobs *b, const char *sha256)
     return false;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err *e)
 {
@@ -323,8 +317,7 @@ static void abort_ptr(struct blob_writer **w)
     blob_abort(*w);
 }
 
-/* ---- staging
- * ------------------------------------------------------------------------------------- */
+/* ---- staging --------------------------------------------------------------------------------- */
 
 /* Gives the bytes of w their name, unless a file has it already; holds them. False with errno. */
 static bool name_and_hold(struct blob_writer *w, const char *sha256, bool *is_published)
@@ -346,8 +339,7 @@ static bool name_and_hold(struct blob_writer *w, const char *sha256, bool *is_pu
 
 enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e)
 {
-    AUTO(abort_ptr)
-    struct blob_writer *writer = w; /* also removes a tmp-… that was not needed */
+    AUTO(abort_ptr) struct blob_writer *writer = w; /* also removes a tmp-… that was not needed */
     struct blobs *b = writer->blobs;
     char sha256[SHA256_TEXT_SIZE];
     bool is_published = false;
@@ -371,8 +363,7 @@ enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e)
     return ERR_NONE;
 }
 
-/* ---- from one place to another
- * ------------------------------------------------------------------- */
+/* ---- from one place to another --------------------------------------------------------------- */
 
 /* Under the lock, or before there are other threads. A copy that is published already stays as it
  * is, for it may be open. */
@@ -428,8 +419,7 @@ void blob_remove(struct blobs *b, const char *sha256)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int open_either(const struct blobs *b, const char *sha256)
 {
@@ -467,8 +457,7 @@ enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *o
     return ERR_NONE;
 }
 
-/* ---- after a crash
- * ------------------------------------------------------------------------------- */
+/* ---- after a crash --------------------------------------------------------------------------- */
 
 void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256), void *arg)
 {

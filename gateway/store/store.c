@@ -13,8 +13,7 @@ static const struct store_ops *const engines[] = {
     &store_sqlite_ops,
 };
 
-/* ---- why
- * ----------------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 static _Thread_local char reason[512] = "nothing went wrong";
 
@@ -32,8 +31,7 @@ const char *store_reason(void)
     return reason;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 enum errc store_open(const char *url, struct store **out, struct err *e)
 {
@@ -80,8 +78,7 @@ void store_reader_close(struct store_reader *r)
     }
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 enum st store_begin(struct store_writer *w)
 {
@@ -174,8 +171,7 @@ enum st store_file_is_used(struct store_writer *w, const char *sha256)
     return w->ops->file_is_used(w, sha256);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
 {

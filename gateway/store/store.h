@@ -51,7 +51,8 @@ enum st store_writer_open(struct store *s, struct store_writer **out) MUST_CHECK
 void store_writer_close(struct store_writer *w); /* rolls back what is open; NULL is fine */
 
 enum st store_begin(struct store_writer *w) MUST_CHECK;
-enum st store_commit(struct store_writer *w) MUST_CHECK; /* on failure the transaction is rolled back */
+enum st store_commit(struct store_writer *w)
+    MUST_CHECK; /* on failure the transaction is rolled back */
 void store_rollback(struct store_writer *w);
 
 /* What an Idempotency-Key stands for. */
@@ -70,8 +71,8 @@ enum st store_job_insert(struct store_writer *w, const struct job_row *row, stru
                          char known_sha256[65]) MUST_CHECK;
 /* Writes all changeable columns (all but id, owner, parent_id, created_at) where the stored version
  * is was_version; else ST_CONFLICT. */
-enum st store_job_save(struct store_writer *w, const struct job_row *row,
-                       int64_t was_version) MUST_CHECK;
+enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
+    MUST_CHECK;
 /* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */
 enum st store_job_delete(struct store_writer *w, struct id job) MUST_CHECK;
 enum st store_writer_job(struct store_writer *w, struct id job, struct job_row *out) MUST_CHECK;
@@ -88,8 +89,8 @@ struct waiting_job {
 };
 /* Visits every waiting job; order unspecified. The visitor must not write. */
 enum st store_waiting(struct store_writer *w,
-                      void (*visit)(void *arg, const struct waiting_job *job),
-                      void *arg) MUST_CHECK;
+                      void (*visit)(void *arg, const struct waiting_job *job), void *arg)
+    MUST_CHECK;
 /* Gives every job that was inside a ComfyUI (open and not waiting). The visitor takes the row. */
 enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
                         void *arg) MUST_CHECK;
@@ -103,8 +104,8 @@ enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit) 
 /* Files to remove: visit, remove the file at once, then tell store_trash_done. A hash that is referred
  * to again meanwhile is not given, nor is any while the open transaction has itself deleted jobs:
  * should it fail, their files must still be there. */
-enum st store_trash(struct store_writer *w, int limit,
-                    void (*visit)(void *arg, const char *sha256), void *arg) MUST_CHECK;
+enum st store_trash(struct store_writer *w, int limit, void (*visit)(void *arg, const char *sha256),
+                    void *arg) MUST_CHECK;
 enum st store_trash_done(struct store_writer *w, const char *sha256) MUST_CHECK;
 /* ST_OK when an output refers to the file, else ST_NONE. */
 enum st store_file_is_used(struct store_writer *w, const char *sha256) MUST_CHECK;
@@ -143,8 +144,8 @@ struct job_filter {
 /* Visits up to filter->limit rows in order (ids are ordered by age). The visitor borrows the
  * row. *has_more tells whether another page exists. */
 enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
-                   void (*visit)(void *arg, const struct job_row *row), void *arg,
-                   bool *has_more) MUST_CHECK;
+                   void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
+    MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

@@ -27,8 +27,7 @@
  * the rest of the machine may not take it as well. */
 #define FREE_BYTES_MIN ((uint64_t)64 * 1024 * 1024)
 
-/* ---- the store
- * ----------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------- */
 
 /* The folder of path, "." when it names none. */
 static char *folder_of(const char *path)
@@ -45,10 +44,8 @@ static char *folder_of(const char *path)
  * the same mode. Never opens a file that is there: closing it would drop locks (see the head). */
 static enum errc make_file(const char *path, struct err *e)
 {
-    AUTO(free_ptr)
-    char *folder = folder_of(path);
-    AUTO(file_close)
-    int fd = -1;
+    AUTO(free_ptr) char *folder = folder_of(path);
+    AUTO(file_close) int fd = -1;
 
     if (!file_make_dirs(folder)) {
         return err_set(e, ERR_STORE_UNAVAILABLE,
@@ -128,13 +125,11 @@ static void close_store(struct store *base)
     free(s);
 }
 
-/* ---- handles
- * ------------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 static enum st lock_writer(const char *path, int *out_fd)
 {
-    AUTO(free_ptr)
-    char *lock_path = xasprintf("%s-lock", path);
+    AUTO(free_ptr) char *lock_path = xasprintf("%s-lock", path);
     int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum st st = ST_OK;
 
@@ -212,13 +207,11 @@ static void close_reader(struct store_reader *base)
     free(r);
 }
 
-/* ---- health
- * -------------------------------------------------------------------------------------- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 static enum st probe(struct handle *h)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_PROBE);
+    AUTO(query_end) struct query q = query_begin(h, SQL_PROBE);
     enum st st = query_step(&q);
 
     if (st == ST_NONE) {

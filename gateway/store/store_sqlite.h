@@ -20,8 +20,7 @@
 #include "core/job.h"
 #include "store/store_ops.h"
 
-/* ---- statements
- * ---------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 enum sql {
 #define SQL(name, text) SQL_##name,
@@ -94,8 +93,7 @@ void get_phase(struct query *q, enum job_phase *out);
 void get_errc(struct query *q, enum job_errc *out);
 void get_stop(struct query *q, enum job_stop *out);
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* The columns of table job after id and version: X(kind, column, member of struct job_row). */
 #define JOB_COLUMNS_FIXED(X)                                                                       \
@@ -147,8 +145,8 @@ void job_row_put_changing(struct query *q, const struct job_row *row); /* UPDATE
  * nothing is given. */
 enum st job_row_get(struct query *q, struct job_row *out) MUST_CHECK;
 /* Runs a query for one row. */
-enum st job_row_find(struct handle *h, enum sql which, const struct id *job,
-                     struct job_row *out) MUST_CHECK;
+enum st job_row_find(struct handle *h, enum sql which, const struct id *job, struct job_row *out)
+    MUST_CHECK;
 enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) MUST_CHECK;
 
 /* The columns of table output in the order of job_output_put and job_output_get. */
@@ -159,8 +157,7 @@ enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) 
 void job_output_put(struct query *q, const struct job_output *output);
 enum st job_output_get(struct query *q, struct job_output *out) MUST_CHECK;
 
-/* ---- handles
- * ------------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 struct sqlite_store {
     struct store base;

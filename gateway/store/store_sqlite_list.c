@@ -212,8 +212,7 @@ static void build(struct list_sql *l)
 static enum st list(struct handle *h, const struct list_sql *l,
                     void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
 {
-    AUTO(query_end)
-    struct query q = query_begin_list(h, buf_str(&l->text));
+    AUTO(query_end) struct query q = query_begin_list(h, buf_str(&l->text));
     int one_more = l->filter->limit + 1;
     int count = 0;
     enum st st = ST_OK;
@@ -223,8 +222,7 @@ static enum st list(struct handle *h, const struct list_sql *l,
     }
     put_int(&q, &one_more);
     for (st = query_step(&q); st == ST_OK && count < l->filter->limit; st = query_step(&q)) {
-        AUTO(job_row_clear)
-        struct job_row row = {0};
+        AUTO(job_row_clear) struct job_row row = {0};
 
         st = job_row_get(&q, &row);
         if (st != ST_OK) {

@@ -30,8 +30,7 @@ static void finalize(sqlite3_stmt **stmt)
 /* Runs a query for one row: ST_NONE without one. On ST_OK the caller finalizes *out. */
 static enum st query_one(struct handle *h, const char *sql, int64_t parameter, sqlite3_stmt **out)
 {
-    AUTO(finalize)
-    sqlite3_stmt *stmt = NULL;
+    AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(h->db, sql, -1, &stmt, NULL);
 
     if (rc == SQLITE_OK && sqlite3_bind_parameter_count(stmt) > 0) {
@@ -49,8 +48,7 @@ static enum st query_one(struct handle *h, const char *sql, int64_t parameter, s
 
 static enum st query_exists(struct handle *h, const char *sql)
 {
-    AUTO(finalize)
-    sqlite3_stmt *stmt = NULL;
+    AUTO(finalize) sqlite3_stmt *stmt = NULL;
 
     return query_one(h, sql, 0, &stmt);
 }
@@ -61,8 +59,7 @@ static enum errc store_broken(const char *path, enum st st, struct err *e)
                    "The database %s cannot be used: %s.", path, store_reason());
 }
 
-/* ---- what is in the file
- * ------------------------------------------------------------------------- */
+/* ---- what is in the file --------------------------------------------------------------------- */
 
 #define HAS_MIGRATIONS                                                                             \
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'"
@@ -105,8 +102,7 @@ static const struct embedded_file *newest_known(int64_t *number)
 /* A newer program may have left what this one would damage. */
 static enum errc check_age(struct handle *h, const char *path, struct err *e)
 {
-    AUTO(finalize)
-    sqlite3_stmt *stmt = NULL;
+    AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int64_t known = 0;
     const struct embedded_file *file = newest_known(&known);
     enum st st = query_exists(h, HAS_MIGRATIONS);
@@ -133,13 +129,11 @@ static enum errc check_age(struct handle *h, const char *path, struct err *e)
     return ERR_NONE;
 }
 
-/* ---- one migration
- * ------------------------------------------------------------------------------- */
+/* ---- one migration --------------------------------------------------------------------------- */
 
 static enum st remember(struct handle *h, int64_t number, const char *name, const char *sha256)
 {
-    AUTO(finalize)
-    sqlite3_stmt *stmt = NULL;
+    AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(h->db,
                                 "INSERT INTO schema_migration (number, name, sha256, applied_at)"
                                 " VALUES (?, ?, ?, ?)",
@@ -160,8 +154,7 @@ static enum st remember(struct handle *h, int64_t number, const char *name, cons
 static enum st apply(struct handle *h, int64_t number, const struct embedded_file *file,
                      bool *is_changed)
 {
-    AUTO(finalize)
-    sqlite3_stmt *stmt = NULL;
+    AUTO(finalize) sqlite3_stmt *stmt = NULL;
     char sha256[SHA256_TEXT_SIZE];
     enum st st = query_exists(h, HAS_MIGRATIONS);
 

@@ -19,8 +19,7 @@ static const char *const sql_text[SQL_COUNT] = {
 #include "store/store_sqlite_sql.def"
 };
 
-/* ---- connections
- * --------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 /* For every connection. synchronous=FULL: a commit is on the disk when it returns, also in WAL
  * mode. trusted_schema off and defensive: a file that somebody else has made cannot run code of its
@@ -76,8 +75,7 @@ enum st handle_exec(struct handle *h, const char *sql)
     return rc == SQLITE_OK ? ST_OK : sqlite_failed(h->db, rc, "a statement");
 }
 
-/* ---- failures
- * ------------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static void out_of_memory(void)
 {
@@ -115,8 +113,7 @@ enum st sqlite_failed(sqlite3 *db, int rc, const char *doing)
     return (rc & 0xff) == SQLITE_BUSY ? ST_RETRY : ST_FAIL;
 }
 
-/* ---- a statement in use
- * -------------------------------------------------------------------------- */
+/* ---- a statement in use ---------------------------------------------------------------------- */
 
 static struct query begin(struct handle *h, sqlite3_stmt **slot, const char *sql)
 {
@@ -183,8 +180,7 @@ enum st query_run(struct query *q)
     return st == ST_NONE ? ST_OK : st;
 }
 
-/* ---- values in
- * ----------------------------------------------------------------------------------- */
+/* ---- values in ------------------------------------------------------------------------------- */
 
 static void bound(struct query *q, int rc)
 {
@@ -249,8 +245,7 @@ void put_time(struct query *q, const int64_t *ms)
     }
 }
 
-/* ---- values out
- * ---------------------------------------------------------------------------------- */
+/* ---- values out ------------------------------------------------------------------------------ */
 
 struct span get_span(struct query *q)
 {
@@ -315,8 +310,7 @@ void get_time(struct query *q, int64_t *out)
     get_int64(q, out); /* NULL reads as 0 */
 }
 
-/* ---- words
- * --------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* The words of a stop are not part of the public contract: they live here. */
 static const char *const stop_words[] = {

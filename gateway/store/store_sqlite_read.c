@@ -20,10 +20,8 @@ enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out)
 
 enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outputs *out)
 {
-    AUTO(query_end)
-    struct query q = query_begin(handle_of(base), SQL_OUTPUTS_BY_JOB);
-    AUTO(job_outputs_clear)
-    struct job_outputs found = {0};
+    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_OUTPUTS_BY_JOB);
+    AUTO(job_outputs_clear) struct job_outputs found = {0};
     enum st st = ST_OK;
 
     put_id(&q, &job);
@@ -43,8 +41,7 @@ enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outp
 
 enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out)
 {
-    AUTO(query_end)
-    struct query q = query_begin(handle_of(base), SQL_OUTPUT_BY_ID);
+    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_OUTPUT_BY_ID);
     enum st st = ST_OK;
 
     put_id(&q, &output);

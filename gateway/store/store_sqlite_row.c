@@ -49,8 +49,7 @@ enum st job_row_get(struct query *q, struct job_row *out)
 
 enum st job_row_find(struct handle *h, enum sql which, const struct id *job, struct job_row *out)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, which);
+    AUTO(query_end) struct query q = query_begin(h, which);
     enum st st = ST_OK;
 
     put_id(&q, job);
@@ -60,8 +59,7 @@ enum st job_row_find(struct handle *h, enum sql which, const struct id *job, str
 
 enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_GRAPH_BY_JOB);
+    AUTO(query_end) struct query q = query_begin(h, SQL_GRAPH_BY_JOB);
     enum st st = ST_OK;
 
     put_id(&q, job);

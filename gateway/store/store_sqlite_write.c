@@ -17,13 +17,11 @@ static struct sqlite_writer *writer_of(struct store_writer *base)
     return container_of(base, struct sqlite_writer, base);
 }
 
-/* ---- the transaction
- * ----------------------------------------------------------------------------- */
+/* ---- the transaction ------------------------------------------------------------------------- */
 
 static enum st run(struct handle *h, enum sql which)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, which);
+    AUTO(query_end) struct query q = query_begin(h, which);
 
     return query_run(&q);
 }
@@ -69,8 +67,7 @@ void sqlite_rollback(struct store_writer *base)
     struct sqlite_writer *w = writer_of(base);
 
     if (sqlite3_get_autocommit(w->h.db) == 0) {
-        AUTO(query_end)
-        struct query q = query_begin(&w->h, SQL_ROLLBACK);
+        AUTO(query_end) struct query q = query_begin(&w->h, SQL_ROLLBACK);
 
         (void)sqlite3_step(q.stmt); /* cannot fail, and must not replace the reason */
     }
@@ -93,13 +90,11 @@ static enum st written(struct sqlite_writer *w, enum st st)
     return st;
 }
 
-/* ---- jobs
- * ---------------------------------------------------------------------------------------- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static enum st insert_row(struct handle *h, const struct job_row *row)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_JOB_INSERT);
+    AUTO(query_end) struct query q = query_begin(h, SQL_JOB_INSERT);
 
     job_row_put(&q, row);
     return query_run(&q);
@@ -107,8 +102,7 @@ static enum st insert_row(struct handle *h, const struct job_row *row)
 
 static enum st insert_graph(struct handle *h, const struct id *job, struct span graph)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_GRAPH_INSERT);
+    AUTO(query_end) struct query q = query_begin(h, SQL_GRAPH_INSERT);
 
     put_id(&q, job);
     put_blob(&q, graph);
@@ -119,8 +113,7 @@ static enum st insert_graph(struct handle *h, const struct id *job, struct span 
 static enum st insert_indexed(struct handle *h, enum sql which, const struct id *job,
                               const char *json)
 {
-    AUTO(query_end)
-    struct query q = {0};
+    AUTO(query_end) struct query q = {0};
 
     if (strlen(json) <= 2) { /* [] or {} */
         return ST_OK;
@@ -133,8 +126,7 @@ static enum st insert_indexed(struct handle *h, enum sql which, const struct id 
 
 static enum st delete_by_job(struct handle *h, enum sql which, const struct id *job)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, which);
+    AUTO(query_end) struct query q = query_begin(h, which);
 
     put_id(&q, job);
     return query_run(&q);
@@ -144,8 +136,7 @@ static enum st delete_by_job(struct handle *h, enum sql which, const struct id *
 static enum st known_key(struct handle *h, const struct idempotency *idem, struct id *known_job,
                          char *known_sha256)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
+    AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
     struct span sha256;
     enum st st = ST_OK;
 
@@ -170,8 +161,7 @@ static enum st known_key(struct handle *h, const struct idempotency *idem, struc
 static enum st claim_key(struct handle *h, const struct job_row *row,
                          const struct idempotency *idem, struct id *known_job, char *known_sha256)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_IDEMPOTENCY_PUT);
+    AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_PUT);
     enum st st = ST_OK;
 
     put_str(&q, idem->owner != NULL ? idem->owner : "");
@@ -216,8 +206,7 @@ enum st sqlite_job_insert(struct store_writer *base, const struct job_row *row, 
 static enum st compare_indexed(struct handle *h, const struct job_row *row, int64_t was_version,
                                bool *has_new_tags, bool *has_new_metadata)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_JOB_INDEXED_TEXTS);
+    AUTO(query_end) struct query q = query_begin(h, SQL_JOB_INDEXED_TEXTS);
     enum st st = ST_OK;
 
     put_id(&q, &row->id);
@@ -232,8 +221,7 @@ static enum st compare_indexed(struct handle *h, const struct job_row *row, int6
 
 static enum st update_row(struct handle *h, const struct job_row *row, int64_t was_version)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_JOB_SAVE);
+    AUTO(query_end) struct query q = query_begin(h, SQL_JOB_SAVE);
 
     job_row_put_changing(&q, row);
     put_id(&q, &row->id);
@@ -294,13 +282,11 @@ enum st sqlite_writer_graph(struct store_writer *base, struct id job, struct buf
     return job_graph_find(&writer_of(base)->h, &job, out);
 }
 
-/* ---- outputs and their files
- * --------------------------------------------------------------------- */
+/* ---- outputs and their files ----------------------------------------------------------------- */
 
 static enum st by_hash(struct handle *h, enum sql which, const char *sha256)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, which);
+    AUTO(query_end) struct query q = query_begin(h, which);
 
     put_str(&q, sha256);
     return query_step(&q);
@@ -308,8 +294,7 @@ static enum st by_hash(struct handle *h, enum sql which, const char *sha256)
 
 static enum st insert_output(struct handle *h, const struct job_output *output)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_OUTPUT_INSERT);
+    AUTO(query_end) struct query q = query_begin(h, SQL_OUTPUT_INSERT);
 
     job_output_put(&q, output);
     return query_run(&q);
@@ -336,8 +321,7 @@ struct hash {
 
 static enum st find_trash(struct handle *h, int limit, struct hash *found, int *out_count)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_TRASH_LIST);
+    AUTO(query_end) struct query q = query_begin(h, SQL_TRASH_LIST);
     int count = 0;
     enum st st = ST_OK;
 
@@ -358,8 +342,7 @@ enum st sqlite_trash(struct store_writer *base, int limit,
                      void (*visit)(void *arg, const char *sha256), void *arg)
 {
     struct sqlite_writer *w = writer_of(base);
-    AUTO(free_ptr)
-    struct hash *found = NULL;
+    AUTO(free_ptr) struct hash *found = NULL;
     int count = 0;
     enum st st = ST_OK;
 
@@ -391,14 +374,12 @@ enum st sqlite_file_is_used(struct store_writer *base, const char *sha256)
     return by_hash(&writer_of(base)->h, SQL_FILE_IS_USED, sha256);
 }
 
-/* ---- what there is to do
- * ------------------------------------------------------------------------- */
+/* ---- what there is to do --------------------------------------------------------------------- */
 
 enum st sqlite_waiting(struct store_writer *base,
                        void (*visit)(void *arg, const struct waiting_job *job), void *arg)
 {
-    AUTO(query_end)
-    struct query q = query_begin(&writer_of(base)->h, SQL_JOBS_WAITING);
+    AUTO(query_end) struct query q = query_begin(&writer_of(base)->h, SQL_JOBS_WAITING);
     enum st st = ST_OK;
 
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
@@ -433,8 +414,7 @@ static void found_rows_clear(struct found_rows *rows)
 
 static enum st find_in_flight(struct handle *h, struct found_rows *rows)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_JOBS_IN_FLIGHT);
+    AUTO(query_end) struct query q = query_begin(h, SQL_JOBS_IN_FLIGHT);
     enum st st = ST_OK;
 
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
@@ -451,8 +431,7 @@ static enum st find_in_flight(struct handle *h, struct found_rows *rows)
 enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, struct job_row *row),
                          void *arg)
 {
-    AUTO(found_rows_clear)
-    struct found_rows rows = {0};
+    AUTO(found_rows_clear) struct found_rows rows = {0};
     enum st st = find_in_flight(&writer_of(base)->h, &rows);
 
     for (size_t i = 0; st == ST_OK && i < rows.count; i++) {
@@ -465,8 +444,7 @@ enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, str
 static enum st find_overdue(struct handle *h, int64_t now, int limit, struct id *found,
                             int *out_count)
 {
-    AUTO(query_end)
-    struct query q = query_begin(h, SQL_JOBS_OVERDUE);
+    AUTO(query_end) struct query q = query_begin(h, SQL_JOBS_OVERDUE);
     int count = 0;
     enum st st = ST_OK;
 
@@ -482,8 +460,7 @@ static enum st find_overdue(struct handle *h, int64_t now, int limit, struct id 
 enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
                        void (*visit)(void *arg, struct id job), void *arg)
 {
-    AUTO(free_ptr)
-    struct id *found = NULL;
+    AUTO(free_ptr) struct id *found = NULL;
     int count = 0;
     enum st st = ST_OK;
 
@@ -500,8 +477,7 @@ enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
 
 enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
 {
-    AUTO(query_end)
-    struct query q = query_begin(&writer_of(base)->h, SQL_NEXT_DEADLINE);
+    AUTO(query_end) struct query q = query_begin(&writer_of(base)->h, SQL_NEXT_DEADLINE);
     enum st st = query_step(&q);
 
     if (st == ST_OK) {
@@ -513,8 +489,7 @@ enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
 enum st sqlite_idempotency_purge(struct store_writer *base, int64_t now, int limit)
 {
     struct sqlite_writer *w = writer_of(base);
-    AUTO(query_end)
-    struct query q = {0};
+    AUTO(query_end) struct query q = {0};
     enum st st = write_allowed(w);
 
     if (st == ST_OK) {

@@ -47,8 +47,7 @@ static void test_ceiling(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        AUTO(buf_clear)
-        struct buf b = BUF_INIT(rows[i].max);
+        AUTO(buf_clear) struct buf b = BUF_INIT(rows[i].max);
 
         (void)buf_append_str(&b, rows[i].first);
         (void)buf_append_str(&b, rows[i].second);
@@ -60,8 +59,7 @@ static void test_ceiling(void **state)
 
 static void test_growth_stays_below_the_ceiling(void **state)
 {
-    AUTO(buf_clear)
-    struct buf b = BUF_INIT(100000);
+    AUTO(buf_clear) struct buf b = BUF_INIT(100000);
 
     (void)state;
     for (int i = 0; i < 100000; i++) {
@@ -79,8 +77,7 @@ static void test_growth_stays_below_the_ceiling(void **state)
 
 static void test_format(void **state)
 {
-    AUTO(buf_clear)
-    struct buf b = BUF_INIT(200);
+    AUTO(buf_clear) struct buf b = BUF_INIT(200);
 
     (void)state;
     assert_true(buf_appendf(&b, "%s=%d", "a", 5));

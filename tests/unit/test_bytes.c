@@ -11,8 +11,7 @@
 
 static void test_life(void **state)
 {
-    AUTO(bytes_unref_ptr)
-    struct bytes *b = bytes_new(SPAN_LIT("picture"));
+    AUTO(bytes_unref_ptr) struct bytes *b = bytes_new(SPAN_LIT("picture"));
     struct bytes *second = bytes_ref(b);
 
     (void)state;
@@ -24,8 +23,7 @@ static void test_life(void **state)
 
 static void test_nothing(void **state)
 {
-    AUTO(bytes_unref_ptr)
-    struct bytes *empty = bytes_new(SPAN_NONE);
+    AUTO(bytes_unref_ptr) struct bytes *empty = bytes_new(SPAN_NONE);
 
     (void)state;
     assert_null(bytes_ref(NULL));
@@ -37,10 +35,8 @@ static void test_nothing(void **state)
 
 static void test_from_buf(void **state)
 {
-    AUTO(buf_clear)
-    struct buf text = BUF_INIT(100);
-    AUTO(bytes_unref_ptr)
-    struct bytes *b = NULL;
+    AUTO(buf_clear) struct buf text = BUF_INIT(100);
+    AUTO(bytes_unref_ptr) struct bytes *b = NULL;
     const char *storage;
 
     (void)state;

@@ -94,25 +94,27 @@ static void test_pointer(void **state)
         const char *token;
         size_t size;
         const char *after;
+        bool is_whole;
     } rows[] = {
-        {"plain", "/a", "b", 100, "/a/b"},
-        {"empty token", "/a", "", 100, "/a/"},
-        {"tilde and slash", "", "a~b/c", 100, "/a~0b~1c"},
-        {"tilde before a digit", "", "~1", 100, "/~01"},
-        {"exact fit", "/a", "bcd", 7, "/a/bcd"},
-        {"cut", "/a", "bcd", 6, "/a/bc"},
-        {"no half of an escape", "/a", "b/", 6, "/a/b"},
-        {"no half of a character", "/a", "\xe2\x82\xac", 6, "/a/"},
-        {"no room at all", "/abc", "d", 5, "/abc"},
+        {"plain", "/a", "b", 100, "/a/b", true},
+        {"empty token", "/a", "", 100, "/a/", true},
+        {"tilde and slash", "", "a~b/c", 100, "/a~0b~1c", true},
+        {"tilde before a digit", "", "~1", 100, "/~01", true},
+        {"exact fit", "/a", "bcd", 7, "/a/bcd", true},
+        {"cut", "/a", "bcd", 6, "/a/bc", false},
+        {"no half of an escape", "/a", "b/", 6, "/a/b", false},
+        {"no half of a character", "/a", "\xe2\x82\xac", 6, "/a/", false},
+        {"no room at all", "/abc", "d", 5, "/abc", false},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char pointer[100];
+        bool is_whole;
 
         (void)snprintf(pointer, sizeof pointer, "%s", rows[i].before);
-        err_pointer_add(pointer, rows[i].size, span_of(rows[i].token));
-        if (strcmp(pointer, rows[i].after) != 0) {
+        is_whole = err_pointer_add(pointer, rows[i].size, span_of(rows[i].token));
+        if (strcmp(pointer, rows[i].after) != 0 || is_whole != rows[i].is_whole) {
             fail_msg("%s: %s", rows[i].name, pointer);
         }
     }

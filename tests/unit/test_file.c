@@ -35,8 +35,7 @@ static int remove_folder(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        AUTO(free_ptr)
-        char *path = path_to(names[i]);
+        AUTO(free_ptr) char *path = path_to(names[i]);
 
         (void)remove(path);
     }
@@ -45,10 +44,8 @@ static int remove_folder(void **state)
 
 static void test_read(void **state)
 {
-    AUTO(free_ptr)
-    char *path = path_to("text");
-    AUTO(buf_clear)
-    struct buf out = BUF_INIT(100);
+    AUTO(free_ptr) char *path = path_to("text");
+    AUTO(buf_clear) struct buf out = BUF_INIT(100);
     struct err e = ERR_INIT;
     FILE *file = fopen(path, "w");
 
@@ -70,8 +67,7 @@ static void test_read(void **state)
 
 static void test_read_faults(void **state)
 {
-    AUTO(buf_clear)
-    struct buf out = BUF_INIT(100);
+    AUTO(buf_clear) struct buf out = BUF_INIT(100);
     struct err e = ERR_INIT;
 
     (void)state;
@@ -83,12 +79,9 @@ static void test_read_faults(void **state)
 
 static void test_make_dirs(void **state)
 {
-    AUTO(free_ptr)
-    char *deep = path_to("a//b/c/");
-    AUTO(free_ptr)
-    char *below_a_file = path_to("text/x");
-    AUTO(free_ptr)
-    char *a_file = path_to("text");
+    AUTO(free_ptr) char *deep = path_to("a//b/c/");
+    AUTO(free_ptr) char *below_a_file = path_to("text/x");
+    AUTO(free_ptr) char *a_file = path_to("text");
     struct stat info;
 
     (void)state;

@@ -111,8 +111,7 @@ static void test_table(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
         const struct row_case *c = &CASES[i];
-        AUTO(job_row_clear)
-        struct job_row row;
+        AUTO(job_row_clear) struct job_row row;
 
         start_row(&row);
         for (const char *letter = c->events; *letter != '\0'; letter++) {
@@ -128,8 +127,7 @@ static void test_table(void **state)
 
 static void test_memory_gets_one_more_try(void **state)
 {
-    AUTO(job_row_clear)
-    struct job_row row;
+    AUTO(job_row_clear) struct job_row row;
     struct job_event oom = event_of(EV_FAILED);
 
     (void)state;
@@ -147,8 +145,7 @@ static void test_memory_gets_one_more_try(void **state)
 
 static void test_effects(void **state)
 {
-    AUTO(job_row_clear)
-    struct job_row row;
+    AUTO(job_row_clear) struct job_row row;
 
     (void)state;
     start_row(&row);
@@ -163,8 +160,7 @@ static void test_effects(void **state)
     assert_non_null(strstr(row.warnings_json, "cancel_too_late"));
 }
 
-/* ---- random walks
- * -------------------------------------------------------------------------------- */
+/* ---- random walks ---------------------------------------------------------------------------- */
 
 static void check_shape(const struct job_row *row)
 {
@@ -204,15 +200,13 @@ static void check_effects(const struct job_row *before, const struct job_row *af
 
 static void walk(unsigned seed, int steps)
 {
-    AUTO(job_row_clear)
-    struct job_row row;
+    AUTO(job_row_clear) struct job_row row;
 
     srandom(seed);
     start_row(&row);
     row.max_attempts = 1 + (int)(random() % 5);
     for (int i = 0; i < steps; i++) {
-        AUTO(job_row_clear)
-        struct job_row before;
+        AUTO(job_row_clear) struct job_row before;
         enum job_event_kind kind = (enum job_event_kind)(random() % (EV_STOP_OVERDUE + 1));
 
         job_row_copy(&before, &row);

@@ -17,8 +17,7 @@ static int sum_in_order(struct list *head)
 {
     int text = 0;
 
-    list_each(node, next, head)
-    {
+    list_each(node, next, head) {
         text = text * 10 + container_of(node, struct item, node)->number;
     }
     return text;
@@ -49,8 +48,7 @@ static void test_order(void **state)
     list_move_all(&other, &head);
     assert_int_equal(sum_in_order(&other), 213);
     assert_ptr_equal(list_shift(&other), &items[1].node);
-    list_each(node, next, &other)
-    {
+    list_each(node, next, &other) {
         list_remove(node);
     }
     assert_true(list_empty(&other));

@@ -16,14 +16,10 @@
 
 static void test_copies(void **state)
 {
-    AUTO(free_ptr)
-    char *whole = xstrdup("abc");
-    AUTO(free_ptr)
-    char *part = xstrndup("abcdef", 3);
-    AUTO(free_ptr)
-    char *longer = xstrndup("ab", 10);
-    AUTO(free_ptr)
-    char *printed = xasprintf("%s-%d", "x", 7);
+    AUTO(free_ptr) char *whole = xstrdup("abc");
+    AUTO(free_ptr) char *part = xstrndup("abcdef", 3);
+    AUTO(free_ptr) char *longer = xstrndup("ab", 10);
+    AUTO(free_ptr) char *printed = xasprintf("%s-%d", "x", 7);
 
     (void)state;
     assert_string_equal(whole, "abc");
@@ -35,10 +31,8 @@ static void test_copies(void **state)
 
 static void test_nothing_is_something(void **state)
 {
-    AUTO(free_ptr)
-    void *none = xmalloc(0);
-    AUTO(free_ptr)
-    void *zero = xcalloc(0, 8);
+    AUTO(free_ptr) void *none = xmalloc(0);
+    AUTO(free_ptr) void *zero = xcalloc(0, 8);
 
     (void)state;
     assert_non_null(none);
@@ -62,8 +56,7 @@ static void test_replace(void **state)
 
 static void test_take(void **state)
 {
-    AUTO(free_ptr)
-    char *owner = xstrdup("a");
+    AUTO(free_ptr) char *owner = xstrdup("a");
     char *taken = take_ptr(&owner);
 
     (void)state;
