@@ -64,8 +64,10 @@ static inline void list_move_all(struct list *to, struct list *from)
 }
 
 /* `next_` lets the body remove `node`. */
+// NOLINTBEGIN(bugprone-macro-parentheses): two of the arguments are names to declare
 #define list_each(node, next_, head)                                                               \
     for (struct list *node = (head)->next, *next_ = node->next; node != (head);                    \
          node = next_, next_ = node->next)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif

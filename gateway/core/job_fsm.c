@@ -155,7 +155,8 @@ static unsigned on_delivered(struct job_row *row, const struct job_event *ev)
 
 static unsigned on_rejected(struct job_row *row, const struct job_event *ev)
 {
-    if (row->phase != PHASE_SUBMITTED) {
+    /* Its good part may have begun before the answer told of the bad one. */
+    if (!is_inside(row)) {
         return 0;
     }
     if (row->stop != STOP_NONE) {

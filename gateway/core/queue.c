@@ -161,16 +161,25 @@ static uint32_t find(const struct queue *q, const unsigned char id[ID_BYTES])
     return at;
 }
 
-static void rehash(struct queue *q)
+static void table_add(struct queue *q, uint32_t n)
 {
+    uint32_t *slot = slot_of(q, q->node[n].id);
+
+    q->node[n].chain = *slot;
+    *slot = n;
+}
+
+/* Only when no node is free, so that all that were handed out belong into the table. */
+static void grow(struct queue *q)
+{
+    bug_if(q->capacity > UINT32_MAX / 2);
+    q->capacity *= 2;
+    q->node = xrealloc(q->node, q->capacity * sizeof *q->node);
     free(q->slot);
     q->slots = q->capacity;
     q->slot = xcalloc(q->slots, sizeof *q->slot);
-    for (uint32_t i = 1; i < q->used; i++) {
-        uint32_t *slot = slot_of(q, q->node[i].id);
-
-        q->node[i].chain = *slot;
-        *slot = i;
+    for (uint32_t n = 1; n < q->used; n++) {
+        table_add(q, n);
     }
 }
 
@@ -183,24 +192,12 @@ static uint32_t take_node(struct queue *q)
         q->free = q->node[n].chain;
     } else {
         if (q->used == q->capacity) {
-            bug_if(q->capacity > UINT32_MAX / 2);
-            q->capacity *= 2;
-            q->node = xrealloc(q->node, q->capacity * sizeof *q->node);
-            /* No node is free now, so all that were handed out are in the table. */
-            rehash(q);
+            grow(q);
         }
         n = q->used++;
     }
     memset(&q->node[n], 0, sizeof q->node[n]);
     return n;
-}
-
-static void table_add(struct queue *q, uint32_t n)
-{
-    uint32_t *slot = slot_of(q, q->node[n].id);
-
-    q->node[n].chain = *slot;
-    *slot = n;
 }
 
 static void table_remove(struct queue *q, uint32_t n)

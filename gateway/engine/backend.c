@@ -150,6 +150,23 @@ void backend_stall(struct backend *b, const char *reason)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+/* Prompts of ours that must be inside, as far as we have heard. */
+static int expected_inside(const struct backend *b) ON_ENGINE;
+static int expected_inside(const struct backend *b)
+{
+    int count = 0;
+
+    list_each(node, next, &b->engine->live) {
+        const struct live_job *j = container_of(node, struct live_job, in_engine);
+
+        count +=
+            j->backend == b && j->row.is_delivered && j->history == NULL && j->collection == NULL
+                ? 1
+                : 0;
+    }
+    return count;
+}
+
 static void hear_status(struct backend *b, const struct comfy_message *m) ON_ENGINE;
 static void hear_status(struct backend *b, const struct comfy_message *m)
 {
@@ -160,7 +177,7 @@ static void hear_status(struct backend *b, const struct comfy_message *m)
         b->is_view_stale |= b->queue_remaining != m->queue_remaining;
         b->queue_remaining = m->queue_remaining;
         /* Fewer are inside than we put there: one has ended, or somebody has cleared the queue. */
-        if (m->queue_remaining < b->live_count) {
+        if (m->queue_remaining < expected_inside(b)) {
             look_soon(b, 100);
         }
     }

@@ -175,11 +175,13 @@ static void missing(struct collection *c, const char *why)
     log_warn("output_missing", LOG_S("job", c->job->row.id.text), LOG_S("node", from->node_id),
              LOG_S("reason", why));
     if (strcmp(from->type, "temp") == 0 && c->history.output_count > 1) {
+        struct job_row *row = jobs_edit(c->engine, c->job);
         char detail[200];
 
         (void)snprintf(detail, sizeof detail, "The temporary output of node %.40s is gone: %.100s",
                        from->node_id, why);
-        job_warn(jobs_edit(c->engine, c->job), "output_missing", detail);
+        job_warn(row, "output_missing", detail);
+        row->version++;
         c->at++;
         c->tries = 0;
         return;
