@@ -292,7 +292,8 @@ static bool is_foreign(const char *name, const char *value)
         }
     }
     return starts_with(name, "COMFYGATE_DISCORD_") || ends_with(name, "_SERVICE_HOST") ||
-           strstr(name, "_SERVICE_PORT") != NULL || strstr(name, "_TCP") != NULL ||
+           strstr(name, "_SERVICE_PORT") != NULL ||
+           (strstr(name, "_PORT_") != NULL && strstr(name, "_TCP") != NULL) ||
            (ends_with(name, "_PORT") && starts_with(value, "tcp://"));
 }
 

@@ -105,7 +105,9 @@ void config_print_markdown(FILE *out)
         out,
         "# Settings\n"
         "\n"
-        "Made from `gateway/base/config.def`; do not edit by hand.\n"
+        "Made from `gateway/base/config.def`; not edited by hand: `UPDATE_DOCS=1 test_config` "
+        "writes\n"
+        "it anew.\n"
         "\n"
         "A flag wins over the environment, the environment over the file, the file over the\n"
         "default. The file is the one that `--config` or `COMFYGATE_CONFIG` names; without either\n"

@@ -262,6 +262,8 @@ static const struct {
      "COMFYGATE_SOMETHING_ELSE: there is no such setting (see --help)"},
     {{.env = {"COMFYGATE_BACKEND_SLOTS_FILE=/x"}},
      "COMFYGATE_BACKEND_SLOTS_FILE: there is no such setting (see --help)"},
+    {{.env = {"COMFYGATE_SERVER_TCP=1"}},
+     "COMFYGATE_SERVER_TCP: there is no such setting (see --help)"},
     {{.env = {"COMFYGATE_PORT=80"}}, "COMFYGATE_PORT: there is no such setting (see --help)"},
     {{.flags = {"--backend-slotz=1"}},
      "--backend-slotz: there is no such setting; did you mean --backend-slots?"},
