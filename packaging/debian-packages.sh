@@ -1,0 +1,58 @@
+# shellcheck shell=bash disable=SC2034
+# debian-packages.sh - what Debian 12 has to bring along. Sourced by ./demo, ./check and the Dockerfile,
+# so that each package is named once.
+
+# To compile comfygate and its tests.
+PACKAGES_BUILD=(
+    gcc libc6-dev cmake ninja-build pkg-config python3
+    libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev
+    libsodium-dev libinih-dev libcmocka-dev
+)
+# To run comfy-sim.
+PACKAGES_SIM=(python3 python3-aiohttp python3-pil)
+# To run everything that ./check runs.
+PACKAGES_CHECK=(
+    clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck
+    python3-pytest python3-jsonschema python3-yaml sqlite3 curl
+)
+# What a built comfygate needs to run (the Dockerfile's last stage).
+PACKAGES_RUNTIME=(
+    libmicrohttpd12 libwebsockets17 libcurl4 libcjson1 libsqlite3-0 libsodium23 libinih1
+    ca-certificates
+)
+
+# Prints those of its arguments that are not installed.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        if [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
+            echo "$package"
+        fi
+    done
+}
+
+# Installs what is missing of its arguments; asks sudo for it when we are not root.
+install_packages() {
+    local missing as_root=()
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        echo "This is no Debian, so nothing is installed. It is made for Debian 12; the packages there are:" >&2
+        echo "  $*" >&2
+        return 0
+    fi
+    mapfile -t missing < <(missing_packages "$@")
+    if [ "${#missing[@]}" -eq 0 ]; then
+        return 0
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "These packages are missing, and there is no sudo to install them with:" >&2
+            echo "  apt-get install ${missing[*]}" >&2
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "Installing ${missing[*]}"
+    "${as_root[@]}" apt-get -qq -o Acquire::Retries=3 update &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 \
+            -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"
+}

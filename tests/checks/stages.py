@@ -1,0 +1,276 @@
+"""What ./check runs, in order. To add a stage: a function here and a row in STAGES."""
+import os
+import pathlib
+import shutil
+import subprocess
+import xml.etree.ElementTree
+
+from tests.checks import processes
+from tests.checks.report import Counts, Outcome
+
+MINUTE = 60
+FUZZ_SECONDS = 10  # each target, in a plain ./check
+FUZZ_SECONDS_CAMPAIGN = 600
+CAMPAIGN_SCALE = "0.02"  # of the sizes in the issues; --campaign runs them whole
+PRODUCT = ["comfygate"]
+PYTHON = "/usr/bin/python3"
+
+
+class Settings:
+    def __init__(self, quick, campaign, seed):
+        self.quick = quick
+        self.campaign = campaign
+        self.seed = seed
+        self.folder = pathlib.Path("build/check")
+        self.jobs = os.cpu_count() or 2
+
+    @property
+    def gate_log(self):
+        return self.folder / "schema-gate.jsonl"
+
+
+class Stage:
+    def __init__(self, name, doc, run, builds=(), sanitizer=False, preset="release"):
+        self.name = name
+        self.doc = doc
+        self.run = run
+        self.builds = builds
+        self.sanitizer = sanitizer
+        self.preset = preset
+
+
+# ---- parts ---------------------------------------------------------------------------------
+
+
+def environment(stage, settings, **more):
+    """What a command gets to see: nothing that a shell has set for another comfygate, and sanitizers that
+    write what they find where no test can swallow it."""
+    env = {name: value for name, value in os.environ.items()
+           if not name.upper().startswith(("COMFYGATE_", "COMFYUI_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"))}
+    found = (settings.folder / "sanitizer").resolve() / stage.name
+    env.update({
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ASAN_OPTIONS": f"log_path={found}:detect_leaks=1:halt_on_error=1:strict_string_checks=1",
+        "UBSAN_OPTIONS": f"log_path={found}:print_stacktrace=1:halt_on_error=1",
+        "TSAN_OPTIONS": f"log_path={found}:halt_on_error=1:second_deadlock_stack=1",
+    })
+    env.update({name: str(value) for name, value in more.items()})
+    return env
+
+
+def call(outcome, words, log, tick, limit, env=None):
+    """Runs a command; True when it succeeded. Counts what is wrong in itself: a limit, something left behind."""
+    ended = processes.run(words, log, limit, env, tick)
+    if ended.timed_out:
+        outcome.failed(f"it was ended after {limit // MINUTE} minutes")
+    for command in ended.left_behind:
+        outcome.failed(f"left behind: {command[:120]}")
+    return ended.code == 0 and not ended.timed_out
+
+
+def call_one(outcome, words, log, tick, limit, problem, env=None):
+    """A command that counts as one test."""
+    before = outcome.counts.failed
+    if call(outcome, words, log, tick, limit, env):
+        outcome.passed()
+    elif outcome.counts.failed == before:
+        outcome.failed(problem)
+
+
+def sanitizer_reports(outcome, stage, settings):
+    """A report is a failure also when the test that caused it was content."""
+    for path in sorted((settings.folder / "sanitizer").glob(f"{stage.name}.*")):
+        lines = path.read_text(errors="replace").splitlines()
+        head = next((line for line in lines if "ERROR" in line or "WARNING" in line or "runtime error" in line), "")
+        outcome.failed(f"{path}: {head[:160]}")
+
+
+def forget_reports(stage, settings):
+    folder = settings.folder / "sanitizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(f"{stage.name}.*"):
+        path.unlink()
+
+
+def add_junit(outcome, path, succeeded, what):
+    """Adds up a JUnit file. A command that failed without a failed test counts as one."""
+    counts = Counts()
+    try:
+        cases = list(xml.etree.ElementTree.parse(path).iter("testcase"))
+    except (OSError, xml.etree.ElementTree.ParseError):
+        outcome.failed(f"{what} ended without a result")
+        return
+    for case in cases:
+        name = f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
+        tags = {child.tag: child for child in case}
+        if "failure" in tags or "error" in tags or case.get("status") == "fail":
+            counts.failed += 1
+            message = (tags.get("failure", tags.get("error")) if tags else None)
+            text = (message.get("message") or "") if message is not None else ""
+            outcome.problems.append(f"{name}: {text.splitlines()[0][:140] if text else 'failed'}")
+        elif "skipped" in tags or case.get("status") in ("notrun", "disabled"):
+            counts.skipped += 1
+            text = tags["skipped"].get("message") if "skipped" in tags else ""
+            outcome.problems.append(f"skipped: {name}: {text}")
+        else:
+            counts.passed += 1
+    outcome.counts.add(counts)
+    if not cases:
+        outcome.failed(f"{what} found no tests")
+    elif not succeeded and counts.failed == 0:
+        outcome.failed(f"{what} failed outside its tests")
+
+
+def without_random_addresses(stage):
+    """clang's ThreadSanitizer cannot place its memory where newer kernels randomise addresses widely."""
+    if stage.preset != "tsan" or shutil.which("setarch") is None:
+        return []
+    able = subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return ["setarch", "-R"] if able else []
+
+
+def our_files(*endings):
+    """What is, or is about to be, in git."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, check=False)
+    names = listed.stdout.decode().split("\0")
+    return [name for name in names if name.endswith(endings) and os.path.isfile(name)]
+
+
+# ---- stages --------------------------------------------------------------------------------
+
+
+def build(stage, settings, log, tick):
+    outcome = Outcome()
+    words = ["cmake", "--preset", stage.preset]
+    targets = ["--target", *PRODUCT] if stage.preset == "lint" else []
+    if call(outcome, words, log, tick, 5 * MINUTE, environment(stage, settings)):
+        call_one(outcome, ["cmake", "--build", "--preset", stage.preset, *targets], log, tick, 20 * MINUTE,
+                 "it does not build", environment(stage, settings))
+    else:
+        outcome.failed("cmake cannot set it up")
+    return outcome
+
+
+def lint_format(stage, settings, log, tick):
+    outcome = Outcome()
+    files = our_files(".c", ".h")
+    call_one(outcome, ["clang-format", "--dry-run", "-Werror", *files], log, tick, 5 * MINUTE,
+             "clang-format -i would change files", environment(stage, settings))
+    return outcome
+
+
+def lint_shell(stage, settings, log, tick):
+    outcome = Outcome()
+    scripts = ["demo", "check", ".ci/run", *our_files(".sh")]
+    call_one(outcome, ["shellcheck", "-x", *scripts], log, tick, MINUTE, "shellcheck has found something",
+             environment(stage, settings))
+    return outcome
+
+
+def lint_house(stage, settings, log, tick):
+    outcome = Outcome()
+    call_one(outcome, ["tests/house.sh"], log, tick, 2 * MINUTE, "the house rules are broken",
+             environment(stage, settings))
+    return outcome
+
+
+def unit(stage, settings, log, tick):
+    outcome = Outcome()
+    forget_reports(stage, settings)
+    junit = (settings.folder / f"{stage.name}.xml").resolve()
+    junit.unlink(missing_ok=True)
+    words = [*without_random_addresses(stage), "ctest", "--test-dir", f"build/{stage.preset}", "--output-on-failure",
+             "--timeout", "300", "-j", str(settings.jobs), "--output-junit", str(junit)]
+    good = call(outcome, words, log, tick, 15 * MINUTE, environment(stage, settings))
+    add_junit(outcome, junit, good, "ctest")
+    sanitizer_reports(outcome, stage, settings)
+    return outcome
+
+
+def pytest(outcome, stage, settings, log, tick, words, limit, **env):
+    forget_reports(stage, settings)
+    junit = settings.folder / f"{stage.name}.xml"
+    junit.unlink(missing_ok=True)
+    command = [*without_random_addresses(stage), PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra",
+               f"--junitxml={junit}", "-o", "junit_logging=no", *words]
+    good = call(outcome, command, log, tick, limit, environment(
+        stage, settings, COMFYGATE_BIN=pathlib.Path(f"build/{stage.preset}/bin/comfygate").resolve(),
+        COMFYGATE_GATE_LOG=settings.gate_log.resolve(), **env))
+    add_junit(outcome, junit, good, "pytest")
+    sanitizer_reports(outcome, stage, settings)
+
+
+def api(stage, settings, log, tick):
+    outcome = Outcome()
+    if stage.preset == "release":
+        settings.gate_log.unlink(missing_ok=True)
+    pytest(outcome, stage, settings, log, tick, ["tests/api", "--ignore", "tests/api/test_demo.py"], 25 * MINUTE)
+    return outcome
+
+
+def schema(stage, settings, log, tick):
+    outcome = Outcome()
+    call_one(outcome, [PYTHON, "tests/api/schema_gate.py", "--verify", str(settings.gate_log)], log, tick,
+             5 * MINUTE, "the document and what the tests saw do not agree", environment(stage, settings))
+    return outcome
+
+
+def campaign(stage, settings, log, tick):
+    outcome = Outcome()
+    if not list(pathlib.Path("tests/campaign").glob("test_*.py")):
+        outcome.failed("there are no campaigns")
+        return outcome
+    pytest(outcome, stage, settings, log, tick, ["tests/campaign"],
+           48 * 60 * MINUTE if settings.campaign else 20 * MINUTE,
+           CAMPAIGN_SCALE="1" if settings.campaign else CAMPAIGN_SCALE, CAMPAIGN_SEED=settings.seed)
+    return outcome
+
+
+def fuzz(stage, settings, log, tick):
+    """What a run finds new is kept for the next one in build/, not in the corpus."""
+    outcome = Outcome()
+    seconds = FUZZ_SECONDS_CAMPAIGN if settings.campaign else FUZZ_SECONDS
+    forget_reports(stage, settings)
+    programs = sorted(pathlib.Path("build/fuzz/bin").glob("fuzz_*"))
+    if not programs:
+        outcome.failed("there are no fuzz programs")
+    for program in programs:
+        corpus = pathlib.Path("tests/fuzz/corpus") / program.name.removeprefix("fuzz_")
+        found = settings.folder / "fuzz" / program.name
+        found.mkdir(parents=True, exist_ok=True)
+        corpora = [str(found), *([str(corpus)] if corpus.is_dir() else [])]
+        call_one(outcome, [str(program), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000",
+                           "-print_final_stats=1", f"-artifact_prefix={found}-", *corpora],
+                 log, tick, seconds + 5 * MINUTE, f"{program.name} has found something",
+                 environment(stage, settings, ASAN_OPTIONS="", UBSAN_OPTIONS="print_stacktrace=1"))
+    return outcome
+
+
+def demo(stage, settings, log, tick):
+    outcome = Outcome()
+    pytest(outcome, stage, settings, log, tick, ["tests/api/test_demo.py"], 10 * MINUTE)
+    return outcome
+
+
+STAGES = [
+    Stage("format", "every C file is as clang-format has it", lint_format),
+    Stage("house", "the rules that no tool knows", lint_house),
+    Stage("shell", "shellcheck of all scripts", lint_shell),
+    Stage("build-release", "gcc, optimised and hardened", build),
+    Stage("tidy", "clang, thread roles and clang-tidy", build, preset="lint"),
+    Stage("unit-release", "unit tests and fuzz corpora, as released", unit, ("build-release",)),
+    Stage("api-release", "the API through the released program", api, ("build-release",)),
+    Stage("demo", "./demo --once", demo, ("build-release",)),
+    Stage("build-dev", "gcc, address and undefined behaviour sanitizers", build, sanitizer=True, preset="dev"),
+    Stage("unit-dev", "unit tests and fuzz corpora under them", unit, ("build-dev",), True, "dev"),
+    Stage("api-dev", "the API under them", api, ("build-dev",), True, "dev"),
+    Stage("build-tsan", "clang, thread sanitizer", build, sanitizer=True, preset="tsan"),
+    Stage("unit-tsan", "unit tests under it", unit, ("build-tsan",), True, "tsan"),
+    Stage("api-tsan", "the API under it", api, ("build-tsan",), True, "tsan"),
+    Stage("build-fuzz", "clang, libFuzzer", build, sanitizer=True, preset="fuzz"),
+    Stage("fuzz", "a short run of each fuzz program", fuzz, ("build-fuzz",), True, "fuzz"),
+    Stage("campaign", "crashes, faults and hostile input", campaign, ("build-release",)),
+    Stage("schema", "every operation was seen, every answer was as promised", schema, ("build-release",)),
+]
+BUILDS = {stage.name for stage in STAGES if stage.name.startswith("build-")}
