@@ -1,0 +1,23 @@
+/* handlers.h - one function per operation, in the file of its name. They run on HTTP threads.
+ */
+#ifndef CG_HTTP_HANDLERS_H
+#define CG_HTTP_HANDLERS_H
+
+#include "http/route.h"
+
+handler_fn livez_get;
+handler_fn readyz_get;
+handler_fn openapi_get;
+handler_fn jobs_post;
+handler_fn jobs_list;
+handler_fn jobs_get;
+handler_fn jobs_patch;
+handler_fn jobs_delete;
+handler_fn jobs_cancel;
+handler_fn jobs_retry;
+handler_fn jobs_preview;
+handler_fn jobs_workflow;
+handler_fn outputs_content;
+handler_fn backends_get;
+
+#endif

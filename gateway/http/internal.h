@@ -1,0 +1,29 @@
+/* internal.h - the server as its own files see it. Private to gateway/http/.
+ */
+#ifndef CG_HTTP_INTERNAL_H
+#define CG_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "http/server.h"
+
+struct http_server {
+    struct http_parts parts;
+    struct MHD_Daemon *daemon;
+    int listen_fd; /* kept open after quiescing until the threads have ended; -1 = none */
+    char *url;
+    bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
+    atomic_bool is_quiesced;
+    pthread_key_t reader_key; /* per thread: its struct store_reader */
+};
+
+/* This thread's read handle, opened on first use and closed when the thread ends.
+ * NULL when the store cannot be opened. */
+struct store_reader *reader_get(struct http_server *s);
+void reader_key_open(struct http_server *s);
+void reader_key_close(struct http_server *s); /* after all threads that used it have ended */
+
+#endif

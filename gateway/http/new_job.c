@@ -1,0 +1,143 @@
+#include "http/new_job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "http/header.h"
+#include "http/reply.h"
+#include "http/request.h"
+
+#define WAIT_MAX_S 60
+
+/* request.op of a submission. */
+struct new_job {
+    struct submission job;
+    int wait_s;     /* what the client prefers; -1 = not to wait */
+    bool is_replay; /* the Idempotency-Key was known */
+};
+
+static void free_new_job(void *op)
+{
+    struct new_job *n = op;
+
+    submission_clear(&n->job);
+    free(n);
+}
+
+enum errc new_job_check_header(struct request *r, struct err *e)
+{
+    const char *key = request_header(r, "Idempotency-Key");
+
+    if (key != NULL && !idempotency_key_valid(key)) {
+        return err_param(e, "Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+    }
+    return ERR_NONE;
+}
+
+enum errc new_job_check_backend(struct request *r, const struct job_row *row, struct err *e)
+{
+    if (row->wanted_backend != NULL &&
+        backend_list_find(r->parts->backends, row->wanted_backend) == NULL) {
+        return err_at(e, ERR_VALIDATION_ERROR, "/backend", "unknown",
+                      "there is no backend of this name");
+    }
+    return ERR_NONE;
+}
+
+/* ---- the answer ----------------------------------------------------------------------------------- */
+
+static void add_headers(struct request *r, const struct new_job *n, const struct job_look *look,
+                        struct MHD_Response *response)
+{
+    char text[sizeof "/v1/jobs/" + ID_LEN];
+
+    (void)snprintf(text, sizeof text, "/v1/jobs/%s", r->cmd.job.text);
+    reply_header(response, MHD_HTTP_HEADER_LOCATION, text);
+    reply_header(response, MHD_HTTP_HEADER_ETAG, look->etag);
+    if (n->is_replay) {
+        reply_header(response, "Idempotent-Replayed", "true");
+    }
+    if (n->wait_s >= 0 && !r->wait.is_refused) {
+        (void)snprintf(text, sizeof text, "wait=%d", n->wait_s);
+        reply_header(response, "Preference-Applied", text);
+    }
+}
+
+static enum MHD_Result answer(struct request *r, const struct job_look *look)
+{
+    const struct new_job *n = r->op;
+    struct MHD_Response *response = reply_bytes(look->json, JSON_TYPE);
+    bool shows_end = look->has_ended && (n->wait_s >= 0 || n->is_replay);
+
+    add_headers(r, n, look, response);
+    return reply_send(r, shows_end ? MHD_HTTP_OK : MHD_HTTP_ACCEPTED, response);
+}
+
+static enum MHD_Result answer_now(struct request *r)
+{
+    AUTO(job_look_clear) struct job_look look = {.json = NULL};
+    const struct new_job *n = r->op;
+    struct err e;
+    enum errc rc;
+
+    err_fresh(&e);
+    rc = n->is_replay ? job_look(r, r->cmd.job, &look, &e)
+                      : job_look_fresh(r, &n->job.row, &look, &e);
+    return rc == ERR_NONE ? answer(r, &look) : reply_problem(r, &e);
+}
+
+static enum MHD_Result committed(struct request *r)
+{
+    struct new_job *n = r->op;
+    struct err e;
+
+    if (r->cmd.result != ERR_NONE) {
+        request_cmd_error(r, &e);
+        return reply_problem(r, &e);
+    }
+    n->is_replay = r->cmd.is_replay;
+    if (n->wait_s <= 0) {
+        return answer_now(r);
+    }
+    /* A request that waits keeps no more than it needs. */
+    buf_clear(&r->body);
+    buf_clear(&n->job.graph);
+    r->wait.job = r->cmd.job;
+    r->wait.until_mono_ms = clock_mono_ms() + (int64_t)n->wait_s * 1000;
+    r->wait.answer = answer;
+    return job_wait_run(r);
+}
+
+/* ---- the command ---------------------------------------------------------------------------------- */
+
+static void hash_request(const struct request *r, const char *kind, char out[SHA256_TEXT_SIZE])
+{
+    struct sha256 hash;
+
+    sha256_init(&hash);
+    sha256_update(&hash, kind, strlen(kind) + 1);
+    sha256_update(&hash, buf_str(&r->body), r->body.len);
+    sha256_final_hex(&hash, out);
+}
+
+enum MHD_Result new_job_push(struct request *r, struct submission *job, const char *kind)
+{
+    struct new_job *n = xcalloc(1, sizeof *n);
+
+    n->job = *job;
+    *job = (struct submission){.is_dry_run = false};
+    n->wait_s = prefer_wait_s(request_header(r, MHD_HTTP_HEADER_PREFER), WAIT_MAX_S);
+    r->op = n;
+    r->op_free = free_new_job;
+    r->cmd.kind = CMD_SUBMIT;
+    r->cmd.submit_row = &n->job.row;
+    r->cmd.submit_graph = buf_span(&n->job.graph);
+    r->cmd.idempotency_key = request_header(r, "Idempotency-Key");
+    if (r->cmd.idempotency_key != NULL) {
+        hash_request(r, kind, r->cmd.body_sha256);
+    }
+    return request_push(r, committed);
+}

@@ -1,0 +1,312 @@
+/* request.c - see request.h.
+ *
+ * A refusal that is known before the body has arrived is told after the body
+ * has been read and dropped, as long as it is not too long: a client that is
+ * still sending when the connection closes would see a reset, not the answer.
+ */
+#include "http/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/header.h"
+#include "http/reply.h"
+
+/* Longest body that is read only to be dropped. */
+#define DROP_MAX (16U << 20)
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+struct request *request_new(struct http_server *s, struct MHD_Connection *connection,
+                            const char *target)
+{
+    struct request *r = xcalloc(1, sizeof *r);
+
+    r->server = s;
+    r->parts = &s->parts;
+    r->connection = connection;
+    r->target = xstrdup(target);
+    r->method = "";
+    r->body = BUF_INIT((size_t)s->parts.config->server_max_body);
+    r->began_mono_ms = clock_mono_ms();
+    return r;
+}
+
+static void log_access(const struct request *r)
+{
+    log_debug("request", LOG_S("request", r->request_id), LOG_S("method", r->method),
+              LOG_S("operation", r->route != NULL ? r->route->operation_id : ""),
+              LOG_I("status", r->status), LOG_I("ms", clock_mono_ms() - r->began_mono_ms));
+}
+
+void request_free(struct request *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    log_access(r);
+    if (r->op != NULL) {
+        r->op_free(r->op);
+    }
+    buf_clear(&r->body);
+    uri_clear(&r->uri);
+    free(r->refusal);
+    free(r->target);
+    free(r);
+}
+
+const char *request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+struct json_limits request_json_limits(const struct request *r)
+{
+    return (struct json_limits){.depth = (size_t)r->parts->config->json_max_depth,
+                                .nodes = (size_t)r->parts->config->json_max_nodes};
+}
+
+/* ---- what the header tells ---------------------------------------------------------------------- */
+
+static enum MHD_Result see_field(void *framing, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    framing_field(framing, (struct span){name, name_len},
+                  (struct span){value != NULL ? value : "", value != NULL ? value_len : 0});
+    return MHD_YES;
+}
+
+static enum errc check_framing(struct request *r, const char *version, struct err *e)
+{
+    struct framing framing = {.hosts = 0};
+
+    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_field, &framing);
+    return framing_check(&framing, version, e);
+}
+
+static enum errc check_target(struct request *r, struct err *e)
+{
+    return uri_parse(span_of(r->target), &r->uri, e);
+}
+
+/* A page from anywhere can make a browser send requests to this machine, under any name that its
+ * owner lets point here. Without keys, the name is the only thing that tells them apart. */
+static enum errc check_host(struct request *r, struct err *e)
+{
+    struct span host = span_of(request_header(r, MHD_HTTP_HEADER_HOST));
+
+    if (r->uri.authority.len > 0 && !host_eq(r->uri.authority, host)) {
+        return err_set(e, ERR_BAD_REQUEST, "The address and the Host field name different hosts.");
+    }
+    if (r->server->is_loopback_only && host.len > 0 && !host_is_loopback(host)) {
+        return err_set(e, ERR_HOST_NOT_ALLOWED,
+                       "This gateway answers only to localhost, 127.0.0.1 and [::1].");
+    }
+    return ERR_NONE;
+}
+
+static bool is_write(const char *method)
+{
+    return strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0 &&
+           strcmp(method, MHD_HTTP_METHOD_OPTIONS) != 0;
+}
+
+static enum errc check_origin(struct request *r, struct err *e)
+{
+    const char *origin = request_header(r, MHD_HTTP_HEADER_ORIGIN);
+
+    if (origin != NULL && is_write(r->method) &&
+        !origin_is_host(span_of(origin), span_of(request_header(r, MHD_HTTP_HEADER_HOST)))) {
+        return err_set(e, ERR_HOST_NOT_ALLOWED,
+                       "Pages of another origin may not change anything here.");
+    }
+    return ERR_NONE;
+}
+
+static enum errc check_route(struct request *r, struct err *e)
+{
+    struct route_match match;
+
+    route_find(r->method, &r->uri, &match);
+    memcpy(r->allow, match.allow, sizeof r->allow);
+    if (match.allow[0] == '\0') {
+        return err_set(e, ERR_NOT_FOUND, "There is nothing at this address.");
+    }
+    if (strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0) {
+        r->next = reply_no_content;
+        return ERR_NONE;
+    }
+    if (match.route == NULL) {
+        return err_set(e, ERR_METHOD_NOT_ALLOWED, "Only %s work here.", match.allow);
+    }
+    r->route = match.route;
+    r->next = match.route->handler;
+    if (match.id != NULL && !id_parse(span_of(match.id), &r->id)) {
+        return err_set(e, ERR_NOT_FOUND, "The id in the address is none of ours.");
+    }
+    return ERR_NONE;
+}
+
+static enum errc check_query(struct request *r, struct err *e)
+{
+    return uri_check_params(&r->uri, r->route != NULL ? r->route->query : "", e);
+}
+
+/* Length that is announced; UINT64_MAX for a chunked body, 0 for none. */
+static uint64_t announced_len(const struct request *r)
+{
+    const char *text = request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    if (request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL) {
+        return UINT64_MAX;
+    }
+    return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
+static enum errc check_media_type(const struct request *r, struct err *e)
+{
+    const char *type = request_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *coding = request_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    bool is_patch = r->route->body == BODY_PATCH;
+
+    if (coding != NULL && strcasecmp(coding, "identity") != 0) {
+        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "A compressed body is not understood here.");
+    }
+    if (media_type_is(type, JSON_TYPE) ||
+        (is_patch && media_type_is(type, "application/merge-patch+json"))) {
+        return ERR_NONE;
+    }
+    return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "The Content-Type must be application/json%s.",
+                   is_patch ? " or application/merge-patch+json" : "");
+}
+
+static void set_too_large(const struct request *r, struct err *e)
+{
+    (void)err_set(e, ERR_CONTENT_TOO_LARGE, "The body may hold up to %lld bytes.",
+                  (long long)r->parts->config->server_max_body);
+}
+
+static enum errc check_body(struct request *r, struct err *e)
+{
+    uint64_t len = announced_len(r);
+    enum errc rc = ERR_NONE;
+
+    if (r->route == NULL) {
+        return ERR_NONE;
+    }
+    if (r->route->body == BODY_JSON || r->route->body == BODY_PATCH ||
+        (r->route->body == BODY_EMPTY && len > 0)) {
+        rc = check_media_type(r, e);
+    }
+    if (rc == ERR_NONE && len != UINT64_MAX && len > (uint64_t)r->parts->config->server_max_body) {
+        set_too_large(r, e);
+        rc = e->code;
+    }
+    return rc;
+}
+
+static void name_request(struct request *r)
+{
+    const char *given = request_header(r, "X-Request-Id");
+    struct id made;
+
+    if (given != NULL && request_id_valid(given)) {
+        memcpy(r->request_id, given, strlen(given) + 1);
+        return;
+    }
+    made = id_new();
+    memcpy(r->request_id, made.text, sizeof made.text);
+}
+
+static void refuse(struct request *r, const struct err *e)
+{
+    free(r->refusal);
+    r->refusal = xmalloc(sizeof *r->refusal);
+    *r->refusal = *e;
+}
+
+enum MHD_Result request_begin(struct request *r, const char *method, const char *version)
+{
+    static enum errc (*const CHECK[])(struct request *, struct err *) = {
+        check_target, check_host, check_origin, check_route, check_query, check_body};
+    struct err e;
+    enum errc rc;
+    uint64_t len;
+
+    err_fresh(&e);
+    r->is_begun = true;
+    r->method = method;
+    name_request(r);
+    rc = check_framing(r, version, &e);
+    r->must_close = rc != ERR_NONE;
+    for (size_t i = 0; i < COUNT_OF(CHECK) && rc == ERR_NONE; i++) {
+        rc = CHECK[i](r, &e);
+    }
+    if (rc == ERR_NONE) {
+        return MHD_YES;
+    }
+    len = announced_len(r);
+    if (r->must_close || request_header(r, MHD_HTTP_HEADER_EXPECT) != NULL ||
+        (len != UINT64_MAX && len > DROP_MAX)) {
+        r->must_close = true; /* the body stays unread */
+        return reply_problem(r, &e);
+    }
+    refuse(r, &e);
+    return MHD_YES;
+}
+
+enum MHD_Result request_body(struct request *r, struct span data)
+{
+    bool is_kept = r->refusal == NULL && r->route != NULL && r->route->body != BODY_NONE;
+
+    if (is_kept && !buf_append_span(&r->body, data)) {
+        struct err e;
+
+        err_fresh(&e);
+        set_too_large(r, &e);
+        refuse(r, &e);
+        buf_clear(&r->body);
+        is_kept = false;
+    }
+    r->dropped += is_kept ? 0 : data.len;
+    return r->dropped <= DROP_MAX ? MHD_YES : MHD_NO;
+}
+
+enum MHD_Result request_run(struct request *r)
+{
+    return r->refusal != NULL ? reply_problem(r, r->refusal) : r->next(r);
+}
+
+/* ---- asking the engine -------------------------------------------------------------------------- */
+
+static void cmd_done(struct cmd *c)
+{
+    struct request *r = container_of(c, struct request, cmd);
+
+    MHD_resume_connection(r->connection);
+}
+
+enum MHD_Result request_push(struct request *r, handler_fn *next)
+{
+    struct MHD_Connection *connection = r->connection;
+    struct inbox *inbox = r->parts->inbox;
+
+    r->next = next;
+    r->cmd.done = cmd_done;
+    MHD_suspend_connection(connection);
+    if (!inbox_push(inbox, &r->cmd)) {
+        r->cmd.result = inbox_is_closed(inbox) ? ERR_SHUTTING_DOWN : ERR_QUEUE_FULL;
+        MHD_resume_connection(connection);
+    }
+    return MHD_YES;
+}
+
+void request_cmd_error(const struct request *r, struct err *e)
+{
+    (void)err_set(e, r->cmd.result, "%s", r->cmd.detail);
+}

@@ -1,0 +1,157 @@
+/* server.c - the daemon. See server.h; the way of a request is in request.h.
+ *
+ * libmicrohttpd calls back on one of its threads, always the same one for a
+ * connection. Its own decoding of escapes is off: the target is taken as it was
+ * received (on_target) and read by uri.c.
+ */
+#include "http/server.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/internal.h"
+#include "http/listen.h"
+#include "http/request.h"
+
+/* Of one connection: header fields in, header fields out, a piece of the body. */
+#define CONNECTION_MEMORY (16U << 10)
+/* Longest silence of a client from which something is expected. */
+#define SILENCE_S 30U
+
+/* ---- callbacks ------------------------------------------------------------------------------------ */
+
+/* Called with the request line, before the fields are read. */
+static void *on_target(void *server, const char *target, struct MHD_Connection *connection)
+{
+    return request_new(server, connection, target);
+}
+
+static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **request)
+{
+    struct request *r = *request;
+    enum MHD_Result result;
+
+    (void)server;
+    (void)connection;
+    (void)url;
+    if (!r->is_begun) {
+        return request_begin(r, method, version);
+    }
+    if (*size == 0) {
+        return request_run(r);
+    }
+    result = request_body(r, (struct span){data, *size});
+    *size = 0;
+    return result;
+}
+
+static void on_completed(void *server, struct MHD_Connection *connection, void **request,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)server;
+    (void)connection;
+    (void)why;
+    request_free(*request);
+    *request = NULL;
+}
+
+static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
+{
+    (void)arg;
+    (void)connection;
+    return strlen(text);
+}
+
+static PRINTF_LIKE(2, 0) void on_message(void *arg, const char *fmt, va_list args)
+{
+    char text[256];
+
+    (void)arg;
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    log_debug("http_library", LOG_S("text", text));
+}
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+static enum errc start_daemon(struct http_server *s, struct err *e)
+{
+    const struct config *c = s->parts.config;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+
+    s->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
+        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)c->server_threads, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)c->server_max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
+    return s->daemon != NULL ? ERR_NONE
+                             : err_set(e, ERR_INTERNAL_ERROR,
+                                       "The HTTP server did not start: %s threads and %s "
+                                       "connections may be more than this system allows.",
+                                       "server_threads", "server_max_connections");
+}
+
+enum errc http_start(const struct http_parts *parts, struct http_server **out, struct err *e)
+{
+    struct http_server *s = xcalloc(1, sizeof *s);
+    enum errc rc;
+
+    s->parts = *parts;
+    s->listen_fd = -1;
+    s->is_loopback_only = strcmp(parts->config->auth_mode, "loopback") == 0;
+    atomic_init(&s->is_quiesced, false);
+    reader_key_open(s);
+    rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
+    if (rc == ERR_NONE) {
+        rc = start_daemon(s, e);
+    }
+    if (rc != ERR_NONE) {
+        http_stop(s);
+        return rc;
+    }
+    *out = s;
+    return ERR_NONE;
+}
+
+const char *http_url(const struct http_server *s)
+{
+    return s->url;
+}
+
+void http_quiesce(struct http_server *s)
+{
+    if (atomic_exchange(&s->is_quiesced, true)) {
+        return;
+    }
+    if (MHD_quiesce_daemon(s->daemon) != MHD_INVALID_SOCKET) {
+        /* It must stay open while threads may still look at it; but who calls shall hear at once
+         * that nobody is here. */
+        (void)shutdown(s->listen_fd, SHUT_RDWR);
+    }
+}
+
+void http_stop(struct http_server *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->daemon != NULL) {
+        http_quiesce(s);
+        MHD_stop_daemon(s->daemon);
+    }
+    file_close(&s->listen_fd);
+    reader_key_close(s);
+    free(s->url);
+    free(s);
+}
