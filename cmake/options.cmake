@@ -8,6 +8,10 @@ target_compile_options(comfygate_options INTERFACE
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
   target_compile_options(comfygate_options INTERFACE -Wthread-safety)
 endif()
+if(COMFYGATE_FUZZ)
+  # Coverage of the libraries, not only of the target, guides the fuzzer.
+  target_compile_options(comfygate_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(COMFYGATE_SANITIZE)
   target_compile_options(comfygate_options INTERFACE
     -fsanitize=${COMFYGATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

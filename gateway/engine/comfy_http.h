@@ -55,7 +55,7 @@ struct comfy_http *comfy_http_new(struct loop *loop) MUST_CHECK;
 void comfy_http_free(struct comfy_http *h); /* drops calls under way without done(); NULL is fine */
 /* The call is the module's; the handle is valid until done() begins. */
 struct comfy_call *comfy_call_start(struct comfy_http *h, const struct call_request *request);
-/* Ends it without done(). */
+/* Ends it without done(). NULL is fine. */
 void comfy_call_drop(struct comfy_call *c);
 
 #endif
