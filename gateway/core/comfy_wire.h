@@ -30,7 +30,7 @@ enum comfy_message_kind {
     COMFY_PROGRESS_STATE,
     COMFY_EXECUTED,
     COMFY_SUCCESS,
-    COMFY_ERROR,
+    COMFY_ERROR, /* not of type ExecutionBlocked: that holds back one branch, the prompt goes on */
     COMFY_INTERRUPTED,
     COMFY_FEATURE_FLAGS,
     COMFY_PREVIEW,
@@ -38,7 +38,7 @@ enum comfy_message_kind {
 
 /* One node in a progress_state message. */
 struct comfy_node_state {
-    char *node_id; /* real id in the graph of display (display_node_id) */
+    char *node_id; /* as the user's graph knows it; of a node that it expanded to only what runs */
     bool is_finished;
     double value;
     double max;

@@ -345,10 +345,10 @@ static void test_queue(void **state)
 static void check_recorded_queue(const char *name, struct span text)
 {
     struct comfy_queue q;
-    size_t running = 0;
-    size_t pending = 0;
+    char *end = NULL;
+    size_t running = strtoul(name + strlen("queue_a_"), &end, 10);
+    size_t pending = strtoul(end + strlen("_running_"), NULL, 10);
 
-    assert_int_equal(sscanf(name + strlen("queue_a_"), "%zu_running_%zu", &running, &pending), 2);
     assert_true(comfy_queue_parse(text, &q));
     assert_int_equal(q.running, running);
     assert_int_equal(q.count, running + pending);
