@@ -1,0 +1,528 @@
+/* comfy_ws.c - one WebSocket, from its name's resolution to its close.
+ *
+ * Addresses of the name are tried one after the other, within the time for the
+ * whole connect. lws has an object of its own for the connection (wsi), which
+ * points to ours and may outlive it: to let go of a connection is to clear that
+ * pointer and to ask lws to end it; whatever lws still says of it is ignored.
+ *
+ * Events are told from callbacks of lws and of timers. The owner may free the
+ * object within any of them, so nothing touches it after an event, except in
+ * on_lws(), which puts off the freeing until the callback is over.
+ */
+#include "engine/comfy_ws.h"
+
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/comfy_wire.h"
+#include "engine/resolve.h"
+
+#define CLOSE_MS      2000
+#define REASON_SIZE   256
+#define KEEP_BYTES    (1U << 20) /* a longer message's room is given back after it */
+#define GREETING_MAX  256
+#define PROTOCOL_NAME "comfygate-ws"
+
+enum ws_state { WS_CONNECTING, WS_OPEN, WS_CLOSING, WS_CLOSED };
+
+struct comfy_ws {
+    struct loop *loop;
+    struct comfy_ws_events events;
+    void *arg;
+    int64_t ping_ms;
+    int64_t pong_ms;
+    int64_t connect_ms;
+    int64_t max_text;
+    int64_t max_binary;
+
+    bool is_tls;
+    char *host;      /* as the resolver wants it: no brackets */
+    char *authority; /* as the Host header wants it */
+    char *path;      /* with prefix and query */
+    int port;
+
+    enum ws_state state;
+    struct resolve *resolve;
+    struct resolve_result addresses;
+    size_t next_address;
+    struct lws *wsi;          /* NULL when lws has none that points to us */
+    struct loop_timer timer;  /* begin; then the longest connect, or close */
+    struct loop_timer beat;   /* pings */
+    char reason[REASON_SIZE]; /* "" = not known yet */
+    bool is_in_connect;       /* lws_client_connect_via_info is on the stack */
+    bool has_greeted;
+    bool is_ping_due;
+    bool is_pong_awaited;
+    int64_t heard_mono_ms;
+
+    struct buf message; /* as far as it has come */
+    int64_t message_bytes;
+    bool is_binary;
+    bool is_skipping;
+
+    int depth;     /* of on_lws for this object */
+    bool is_freed; /* within it */
+};
+
+/* ---- the address -----------------------------------------------------------------------------
+ */
+
+/* The url has passed backend_list_parse. */
+static void read_url(struct comfy_ws *ws, const char *url, const char *client_id)
+{
+    size_t scheme_len = 0;
+    size_t authority_len = 0;
+    const char *colon = NULL;
+    const char *bracket = NULL;
+
+    ws->is_tls = strncmp(url, "https://", 8) == 0;
+    scheme_len = ws->is_tls ? 8 : 7;
+    authority_len = strcspn(url + scheme_len, "/");
+    ws->authority = xstrndup(url + scheme_len, authority_len);
+    ws->path = xasprintf("%s/ws?clientId=%s", url + scheme_len + authority_len, client_id);
+    ws->port = ws->is_tls ? 443 : 80;
+    colon = strrchr(ws->authority, ':');
+    bracket = strrchr(ws->authority, ']');
+    if (colon != NULL && (bracket == NULL || colon > bracket)) {
+        ws->port = (int)strtol(colon + 1, NULL, 10);
+        authority_len = (size_t)(colon - ws->authority);
+    }
+    ws->host = bracket != NULL ? xstrndup(ws->authority + 1, (size_t)(bracket - ws->authority) - 1)
+                               : xstrndup(ws->authority, authority_len);
+}
+
+/* ---- letting go ------------------------------------------------------------------------------
+ */
+
+/* lws ends the connection in its next turn, and what it says of it until then is not heard. */
+static void detach(struct comfy_ws *ws)
+{
+    if (ws->wsi != NULL) {
+        lws_set_opaque_user_data(ws->wsi, NULL);
+        lws_set_timeout(ws->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        ws->wsi = NULL;
+    }
+}
+
+static void stop_all(struct comfy_ws *ws)
+{
+    loop_timer_off(ws->loop, &ws->timer);
+    loop_timer_off(ws->loop, &ws->beat);
+    resolve_drop(take_ptr(&ws->resolve));
+    detach(ws);
+}
+
+static void destroy(struct comfy_ws *ws)
+{
+    buf_clear(&ws->message);
+    free(ws->host);
+    free(ws->authority);
+    free(ws->path);
+    free(ws);
+}
+
+void comfy_ws_free(struct comfy_ws *ws)
+{
+    if (ws == NULL) {
+        return;
+    }
+    ws->state = WS_CLOSED;
+    stop_all(ws);
+    if (ws->depth > 0) {
+        ws->is_freed = true;
+    } else {
+        destroy(ws);
+    }
+}
+
+/* The last event; the object may be gone afterwards. */
+static void finish(struct comfy_ws *ws, const char *reason)
+{
+    char copy[REASON_SIZE];
+
+    (void)snprintf(copy, sizeof copy, "%s", reason);
+    ws->state = WS_CLOSED;
+    stop_all(ws);
+    ws->events.closed(ws->arg, copy);
+}
+
+/* ---- connecting ------------------------------------------------------------------------------
+ */
+
+/* Without it lws would ping by its own clock too. */
+static const lws_retry_bo_t NO_LWS_PINGS = {.secs_since_valid_ping = 0};
+
+static bool connect_to(struct comfy_ws *ws, const char *address)
+{
+    struct lws_client_connect_info info = {
+        .context = loop_lws(ws->loop),
+        .address = address,
+        .port = ws->port,
+        .path = ws->path,
+        .host = ws->authority,
+        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (ws->is_tls ? LCCSCF_USE_SSL : 0),
+        .local_protocol_name = PROTOCOL_NAME,
+        .ietf_version_or_minus_one = -1,
+        .opaque_user_data = ws,
+        .retry_and_idle_policy = &NO_LWS_PINGS,
+        .alpn = "http/1.1",
+        .pwsi = &ws->wsi,
+    };
+
+    ws->reason[0] = '\0';
+    ws->is_in_connect = true;
+    if (lws_client_connect_via_info(&info) == NULL) {
+        ws->wsi = NULL;
+    }
+    ws->is_in_connect = false;
+    return ws->wsi != NULL;
+}
+
+static void try_next(struct comfy_ws *ws)
+{
+    while (ws->next_address < ws->addresses.count) {
+        if (connect_to(ws, ws->addresses.address[ws->next_address++])) {
+            return;
+        }
+    }
+    finish(ws, ws->reason[0] != '\0' ? ws->reason : "no connection could be made");
+}
+
+static void on_resolved(void *arg, const struct resolve_result *result)
+{
+    struct comfy_ws *ws = arg;
+    char reason[REASON_SIZE];
+
+    if (result->count == 0) {
+        (void)snprintf(reason, sizeof reason, "the host name \"%.100s\" cannot be resolved: %s",
+                       ws->host, result->reason);
+        finish(ws, reason);
+        return;
+    }
+    ws->addresses = *result;
+    resolve_drop(take_ptr(&ws->resolve));
+    try_next(ws);
+}
+
+static void on_connect_late(void *arg)
+{
+    struct comfy_ws *ws = arg;
+    char reason[REASON_SIZE];
+
+    (void)snprintf(reason, sizeof reason, "no connection within %.3g s",
+                   (double)ws->connect_ms / 1000);
+    finish(ws, reason);
+}
+
+static void on_begin(void *arg)
+{
+    struct comfy_ws *ws = arg;
+
+    loop_timer_set(ws->loop, &ws->timer, ws->connect_ms, on_connect_late, ws);
+    ws->resolve = resolve_start(ws->loop, ws->host, on_resolved, ws);
+}
+
+struct comfy_ws *comfy_ws_new(struct loop *loop, const struct comfy_ws_config *config,
+                              const struct comfy_ws_events *events, void *arg)
+{
+    struct comfy_ws *ws = xcalloc(1, sizeof *ws);
+
+    ws->loop = loop;
+    ws->events = *events;
+    ws->arg = arg;
+    ws->ping_ms = config->ping_ms;
+    ws->pong_ms = config->pong_ms;
+    ws->connect_ms = config->connect_ms;
+    ws->max_text = config->max_text;
+    ws->max_binary = config->max_binary;
+    read_url(ws, config->url, config->client_id);
+    loop_timer_set(loop, &ws->timer, 0, on_begin, ws);
+    return ws;
+}
+
+/* ---- closing ---------------------------------------------------------------------------------
+ */
+
+static void on_close_late(void *arg)
+{
+    struct comfy_ws *ws = arg;
+
+    finish(ws,
+           ws->wsi == NULL ? "closed before it was open" : "closed without the server's answer");
+}
+
+void comfy_ws_close(struct comfy_ws *ws)
+{
+    bool was_open = ws->state == WS_OPEN;
+
+    if (!was_open && ws->state != WS_CONNECTING) {
+        return;
+    }
+    ws->state = WS_CLOSING;
+    loop_timer_off(ws->loop, &ws->beat);
+    if (was_open) {
+        (void)lws_callback_on_writable(ws->wsi);
+    } else {
+        resolve_drop(take_ptr(&ws->resolve));
+        detach(ws);
+    }
+    loop_timer_set(ws->loop, &ws->timer, was_open ? CLOSE_MS : 0, on_close_late, ws);
+}
+
+/* ---- pings -----------------------------------------------------------------------------------
+ */
+
+/* Any byte from the server proves as much as a pong does. */
+static void note_life(struct comfy_ws *ws)
+{
+    ws->heard_mono_ms = clock_mono_ms();
+    ws->is_pong_awaited = false;
+}
+
+static void on_beat(void *arg)
+{
+    struct comfy_ws *ws = arg;
+    int64_t silent_ms = clock_mono_ms() - ws->heard_mono_ms;
+    char reason[REASON_SIZE];
+
+    if (ws->is_pong_awaited) {
+        (void)snprintf(reason, sizeof reason, "no pong within %.3g s", (double)ws->pong_ms / 1000);
+        finish(ws, reason);
+        return;
+    }
+    if (silent_ms < ws->ping_ms) {
+        loop_timer_set(ws->loop, &ws->beat, ws->ping_ms - silent_ms, on_beat, ws);
+        return;
+    }
+    ws->is_pong_awaited = true;
+    ws->is_ping_due = true;
+    (void)lws_callback_on_writable(ws->wsi);
+    loop_timer_set(ws->loop, &ws->beat, ws->pong_ms, on_beat, ws);
+}
+
+/* ---- what lws says ---------------------------------------------------------------------------
+ * Each function answers as the callback does: 0, or -1 to have the connection ended. */
+
+static int on_established(struct comfy_ws *ws)
+{
+    ws->state = WS_OPEN;
+    loop_timer_off(ws->loop, &ws->timer);
+    note_life(ws);
+    loop_timer_set(ws->loop, &ws->beat, ws->ping_ms, on_beat, ws);
+    (void)lws_callback_on_writable(ws->wsi);
+    ws->events.opened(ws->arg);
+    return 0;
+}
+
+static int send_greeting(struct comfy_ws *ws)
+{
+    unsigned char frame[LWS_PRE + GREETING_MAX];
+    struct span text = comfy_feature_flags();
+
+    bug_if(text.len > GREETING_MAX);
+    memcpy(frame + LWS_PRE, text.ptr, text.len);
+    ws->has_greeted = true;
+    return lws_write(ws->wsi, frame + LWS_PRE, text.len, LWS_WRITE_TEXT) < 0 ? -1 : 0;
+}
+
+static int send_ping(struct comfy_ws *ws)
+{
+    unsigned char frame[LWS_PRE + 1] = {0};
+
+    ws->is_ping_due = false;
+    return lws_write(ws->wsi, frame + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+}
+
+static int on_writable(struct comfy_ws *ws)
+{
+    if (ws->state == WS_CLOSING) {
+        /* With a reason set, lws sends a close frame when told to end, and waits for its answer. */
+        lws_close_reason(ws->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
+        return -1;
+    }
+    if (!ws->has_greeted) {
+        (void)lws_callback_on_writable(ws->wsi);
+        return send_greeting(ws);
+    }
+    return ws->is_ping_due ? send_ping(ws) : 0;
+}
+
+static void begin_message(struct comfy_ws *ws)
+{
+    int64_t max = 0;
+
+    ws->is_binary = lws_frame_is_binary(ws->wsi) != 0;
+    max = ws->is_binary ? ws->max_binary : ws->max_text;
+    buf_reset(&ws->message);
+    ws->message.max = (size_t)max;
+    ws->message_bytes = 0;
+    ws->is_skipping = false;
+}
+
+static void deliver(struct comfy_ws *ws)
+{
+    if (ws->is_skipping) {
+        ws->events.skipped(ws->arg, ws->message_bytes);
+    } else if (ws->is_binary) {
+        ws->events.binary(ws->arg, buf_span(&ws->message));
+    } else {
+        ws->events.text(ws->arg, buf_span(&ws->message));
+    }
+    if (ws->message.cap > KEEP_BYTES) {
+        buf_clear(&ws->message);
+    }
+}
+
+static int on_receive(struct comfy_ws *ws, struct span data)
+{
+    note_life(ws);
+    if (lws_is_first_fragment(ws->wsi)) {
+        begin_message(ws);
+    }
+    ws->message_bytes += (int64_t)data.len;
+    if (!ws->is_skipping && !buf_append_span(&ws->message, data)) {
+        ws->is_skipping = true;
+        buf_clear(&ws->message);
+    }
+    if (lws_is_final_fragment(ws->wsi)) {
+        deliver(ws);
+    }
+    return 0;
+}
+
+/* The server's close frame: two bytes of code, then text. */
+static int on_peer_close(struct comfy_ws *ws, struct span payload)
+{
+    const unsigned char *byte = (const unsigned char *)payload.ptr;
+
+    if (payload.len < 2) {
+        (void)snprintf(ws->reason, sizeof ws->reason, "closed by the server");
+        return 0;
+    }
+    (void)snprintf(ws->reason, sizeof ws->reason, "closed by the server with code %d%s%.*s",
+                   byte[0] << 8 | byte[1], payload.len > 2 ? ": " : "",
+                   (int)(payload.len - 2 < 120 ? payload.len - 2 : 120), payload.ptr + 2);
+    return 0;
+}
+
+/* lws is done with it by itself. */
+static void forget(struct comfy_ws *ws, struct lws *wsi)
+{
+    lws_set_opaque_user_data(wsi, NULL);
+    ws->wsi = NULL;
+}
+
+static int on_closed(struct comfy_ws *ws, struct lws *wsi)
+{
+    forget(ws, wsi);
+    if (ws->state == WS_CLOSING) {
+        finish(ws, "closed");
+    } else {
+        finish(ws, ws->reason[0] != '\0' ? ws->reason : "the connection was cut");
+    }
+    return 0;
+}
+
+static void explain_refusal(struct comfy_ws *ws, int status)
+{
+    const char *cause = "";
+
+    if (status == 403) {
+        cause = ": ComfyUI, or a proxy before it, does not accept the Host or Origin; or the proxy "
+                "wants a login";
+    } else if (status == 401 || status == 407 || (status >= 300 && status < 400)) {
+        cause = ": a proxy before ComfyUI seems to want a login";
+    } else if (status == 404 || status == 405) {
+        cause = ": there is no ComfyUI at this address; is the path of its URL right?";
+    } else if (status == 200) {
+        cause = ": what answers there is not ComfyUI, or a proxy that does not pass WebSockets on";
+    } else if (status >= 502 && status <= 504) {
+        cause = ": the proxy before ComfyUI does not reach it";
+    }
+    (void)snprintf(ws->reason, sizeof ws->reason, "the WebSocket was refused with status %d%s",
+                   status, cause);
+}
+
+/* lws leaves us with this when a connection was never open. */
+static int on_connect_failed(struct comfy_ws *ws, struct lws *wsi, struct span words)
+{
+    int status = (int)lws_http_client_http_response(wsi);
+
+    forget(ws, wsi);
+    if (status >= 100) {
+        explain_refusal(ws, status);
+        ws->next_address = ws->addresses.count; /* it is there: no other needs to be asked */
+    } else if (words.len > 0) {
+        (void)snprintf(ws->reason, sizeof ws->reason, "no connection: %.*s",
+                       words.len < 200 ? (int)words.len : 200, words.ptr);
+    }
+    if (!ws->is_in_connect) {
+        try_next(ws);
+    }
+    return 0;
+}
+
+static int dispatch(struct comfy_ws *ws, struct lws *wsi, enum lws_callback_reasons reason,
+                    struct span in)
+{
+    switch ((int)reason) {
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        return on_connect_failed(ws, wsi, in);
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        return on_established(ws);
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        return on_receive(ws, in);
+    case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+        note_life(ws);
+        return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        return on_writable(ws);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return on_peer_close(ws, in);
+    case LWS_CALLBACK_CLIENT_CLOSED:
+    case LWS_CALLBACK_WSI_DESTROY:
+        return on_closed(ws, wsi);
+    default:
+        return 0;
+    }
+}
+
+static bool is_about_data(enum lws_callback_reasons reason)
+{
+    return reason == LWS_CALLBACK_CLIENT_ESTABLISHED || reason == LWS_CALLBACK_CLIENT_RECEIVE ||
+           reason == LWS_CALLBACK_CLIENT_RECEIVE_PONG || reason == LWS_CALLBACK_CLIENT_WRITEABLE;
+}
+
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
+{
+    struct comfy_ws *ws = lws_get_opaque_user_data(wsi);
+    int rc = 0;
+
+    (void)user;
+    if (ws == NULL) {
+        return is_about_data(reason) ? -1 : 0;
+    }
+    ws->depth++;
+    rc = dispatch(ws, wsi, reason, (struct span){in, in != NULL ? len : 0});
+    ws->depth--;
+    if (ws->depth == 0 && ws->is_freed) {
+        destroy(ws);
+        return is_about_data(reason) ? -1 : 0;
+    }
+    return rc;
+}
+
+static const struct lws_protocols PROTOCOLS[] = {{.name = PROTOCOL_NAME, .callback = on_lws},
+                                                 {.callback = NULL}};
+
+const struct lws_protocols *comfy_ws_protocols(void)
+{
+    return PROTOCOLS;
+}

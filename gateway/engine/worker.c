@@ -1,0 +1,110 @@
+#include "engine/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct worker {
+    struct loop *loop;
+    pthread_t thread;
+
+    pthread_mutex_t lock; /* over what follows */
+    pthread_cond_t more;
+    struct list waiting;
+    struct list finished;
+    bool is_ending;
+};
+
+/* The oldest work, waiting for it; NULL when all is done and no more will come. Under the lock. */
+static struct work *next_work(struct worker *w)
+{
+    struct list *node = NULL;
+
+    while ((node = list_shift(&w->waiting)) == NULL) {
+        if (w->is_ending) {
+            return NULL;
+        }
+        (void)pthread_cond_wait(&w->more, &w->lock);
+    }
+    return container_of(node, struct work, node);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    struct work *work = NULL;
+
+    (void)pthread_mutex_lock(&w->lock);
+    while ((work = next_work(w)) != NULL) {
+        (void)pthread_mutex_unlock(&w->lock);
+        work->run(work);
+        (void)pthread_mutex_lock(&w->lock);
+        list_push(&w->finished, &work->node);
+        loop_wake(w->loop);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+struct worker *worker_new(struct loop *loop)
+{
+    struct worker *w = xcalloc(1, sizeof *w);
+    sigset_t all;
+    sigset_t before;
+    int rc = 0;
+
+    w->loop = loop;
+    list_init(&w->waiting);
+    list_init(&w->finished);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    (void)pthread_cond_init(&w->more, NULL);
+    /* Signals are main's. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&w->thread, NULL, worker_main, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    /* No room for one thread at the start is no room to run at all. */
+    return require_memory(rc == 0 ? w : NULL);
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&w->lock);
+    w->is_ending = true;
+    (void)pthread_cond_signal(&w->more);
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_join(w->thread, NULL);
+    (void)pthread_cond_destroy(&w->more);
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+void worker_add(struct worker *w, struct work *work)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    list_push(&w->waiting, &work->node);
+    (void)pthread_cond_signal(&w->more);
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+void worker_collect(struct worker *w)
+{
+    struct list finished;
+    struct list *node = NULL;
+
+    list_init(&finished);
+    (void)pthread_mutex_lock(&w->lock);
+    list_move_all(&finished, &w->finished);
+    (void)pthread_mutex_unlock(&w->lock);
+    while ((node = list_shift(&finished)) != NULL) {
+        struct work *work = container_of(node, struct work, node);
+
+        work->done(work);
+    }
+}
