@@ -269,6 +269,9 @@ void comfy_prompt_reply_parse(int http_status, struct span body, struct span gra
         explain_status(http_status, body, &out->error);
         return;
     }
+    if (out->is_accepted && json_size(doc, nodes) == 0) {
+        return; /* the usual answer needs no look into the graph */
+    }
     index = graph_index_new(graph);
     if (read_node_errors(doc, nodes, &out->error)) {
         out->has_node_errors = out->is_accepted;
