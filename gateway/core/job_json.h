@@ -15,7 +15,6 @@ struct job_view {
     const struct job_progress *progress; /* NULL = null */
     const struct job_outputs *outputs;   /* NULL = [] */
     int64_t queue_position;              /* 0 = null */
-    int64_t now;                         /* wall clock, for metrics of an open job */
 };
 
 /* Writes a Job object as schema/openapi.yaml describes it. Members of templates (input, seed, template) are

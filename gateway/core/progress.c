@@ -71,8 +71,11 @@ static void copy_text(char out[JOB_NODE_TEXT], const char *text)
     out[len] = '\0';
 }
 
-static bool set_node(struct progress *p, const char *node)
+static bool set_node(struct progress *p, const char *told)
 {
+    /* A node that another one expanded to is shown as that one. */
+    const char *own = graph_index_own_node(p->index, told);
+    const char *node = own != NULL ? own : told;
     char cut[JOB_NODE_TEXT];
 
     copy_text(cut, node);

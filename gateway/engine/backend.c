@@ -340,6 +340,10 @@ static void on_closed(void *arg, const char *reason)
     }
     b->connect_due_mono_ms = clock_mono_ms() + pause + 1;
     look_soon(b, 0);
+    if (atomic_load(&b->engine->is_stopping)) {
+        log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", reason));
+        return;
+    }
     log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", reason),
              LOG_I("again_in_ms", pause));
 }

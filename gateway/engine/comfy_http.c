@@ -100,6 +100,7 @@ static bool receive(struct comfy_call *c, struct span data)
     return buf_append_span(&c->answer, data);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
 static size_t on_data(char *data, size_t size, size_t count, void *arg)
 {
     size_t len = size * count;

@@ -436,8 +436,11 @@ static void explain_refusal(struct comfy_ws *ws, int status)
     if (status == 403) {
         cause = ": ComfyUI, or a proxy before it, does not accept the Host or Origin; or the proxy "
                 "wants a login";
-    } else if (status == 401 || status == 407 || (status >= 300 && status < 400)) {
-        cause = ": a proxy before ComfyUI seems to want a login";
+    } else if (status == 401 || status == 407) {
+        cause = ": a proxy before ComfyUI wants a login";
+    } else if (status >= 300 && status < 400) {
+        cause = ", a redirect, which is not followed: a proxy before ComfyUI wants a login, or the "
+                "backend's URL should be another";
     } else if (status == 404 || status == 405) {
         cause = ": there is no ComfyUI at this address; is the path of its URL right?";
     } else if (status == 200) {

@@ -285,6 +285,9 @@ enum errc engine_start(struct engine *e, struct err *err)
 
     enter_engine_role();
     code = jobs_take_up(e, err);
+    if (code == ERR_NONE) {
+        backends_publish(e, clock_mono_ms()); /* there is an answer before the first turn */
+    }
     leave_engine_role();
     if (code != ERR_NONE) {
         return code;

@@ -260,7 +260,7 @@ static void publish(struct engine *e, struct live_job *j)
     struct json_out out = json_out_to(&text);
     bool has_ended = job_has_ended(j->row.status);
     char etag[JOB_ETAG_SIZE];
-    struct job_view view = {.row = &j->row, .now = clock_wall_ms()};
+    struct job_view view = {.row = &j->row};
 
     if (has_ended && j->row.status != JOB_SUCCEEDED) {
         hub_touch(e->hub, j->row.id, true);

@@ -181,9 +181,10 @@ static void unlist(struct loop *l, struct loop_timer *t)
 {
     struct loop_timer **at = &l->timers;
 
-    while (*at != t) {
+    while (*at != NULL && *at != t) {
         at = &(*at)->next;
     }
+    bug_if(*at == NULL);
     *at = t->next;
     t->next = NULL;
     t->is_listed = false;

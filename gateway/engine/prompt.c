@@ -156,7 +156,7 @@ void prompt_post(struct live_job *j)
 
 /* ---- taking out ------------------------------------------------------------------------------ */
 
-/* POST /api/jobs/{id}/cancel came with 0.26.0; a prompt id in /interrupt with 0.3.56. Before that
+/* POST /api/jobs/{id}/cancel came with 0.26.0; a prompt id in /interrupt with 0.3.57. Before that
  * an interrupt stops whatever runs, which may be somebody else's. */
 static bool has_cancel(const struct backend *b) ON_ENGINE;
 static bool has_cancel(const struct backend *b)
@@ -168,7 +168,7 @@ static bool has_cancel(const struct backend *b)
 static bool has_aimed_interrupt(const struct backend *b) ON_ENGINE;
 static bool has_aimed_interrupt(const struct backend *b)
 {
-    return b->info.version == NULL || comfy_version_at_least(b->info.version, 0, 3, 56);
+    return b->info.version == NULL || comfy_version_at_least(b->info.version, 0, 3, 57);
 }
 
 static void on_stopped(void *arg, const struct call_result *result)

@@ -35,8 +35,7 @@ static void render(const struct job_row *row, const struct job_outputs *outputs,
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(JOB_MAX);
     struct json_out json = json_out_to(&text);
-    struct job_view view = {
-        .row = row, .outputs = outputs, .queue_position = position, .now = clock_wall_ms()};
+    struct job_view view = {.row = row, .outputs = outputs, .queue_position = position};
 
     job_json(&json, NULL, &view);
     job_etag(row->version, position, out->etag);
