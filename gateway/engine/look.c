@@ -170,7 +170,7 @@ void look_tick_job(struct live_job *j, int64_t mono)
     if (j->history_due_mono_ms != 0 && mono >= j->history_due_mono_ms) {
         look_at_history(j);
     }
-    if (row->stop != STOP_NONE && row->phase != PHASE_COLLECTING && j->stop_call == NULL &&
+    if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING && j->stop_call == NULL &&
         mono - j->stop_sent_mono_ms >= STOP_AGAIN_MS) {
         prompt_stop(j);
     }
