@@ -272,7 +272,9 @@ static void publish(struct engine *e, struct live_job *j)
     }
     view.queue_position = hub_position(e->hub, j->row.id);
     view.progress =
-        j->progress != NULL && j->row.started_at != 0 ? progress_now(j->progress) : NULL;
+        j->progress != NULL && j->row.started_at != 0 && progress_now(j->progress)->updated_at != 0
+            ? progress_now(j->progress)
+            : NULL; /* nothing heard of it yet */
     view.outputs = &j->outputs;
     j->shown_position = view.queue_position;
     job_json(&out, NULL, &view);

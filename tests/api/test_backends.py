@@ -1,11 +1,9 @@
 """Several ComfyUIs behind one gateway, and several releases of it."""
-import json
-
 import pytest
 
 import graphs
-from odd_servers import Proxy
-from stage import eventually, free_port, stages  # noqa: F401  (stages is a fixture)
+from gateway import Gateway
+from stage import eventually, stages  # noqa: F401  (stages is a fixture)
 
 TWO = {"left": {}, "right": {}}
 RELEASES = ["0.3.40", "0.3.50", "0.3.64", "0.5.0", "0.24.0", "0.33.0"]
@@ -70,6 +68,17 @@ def test_one_dies_the_other_takes_over(stages):
     assert job["attempt"] == 2 and len(job["outputs"]) == 1
 
 
+@pytest.mark.xfail(strict=True, reason="a backend that stays away keeps its jobs until stall_seconds")
+def test_one_dies_for_good(stages):
+    """The server that ran the job never comes back, and another one is idle: the job runs there, in time."""
+    stage = stages(sims=TWO)
+    job = stage.submit(graphs.steps(40, ms=50))
+    running = stage.until(job, lambda j: j["status"] == "running")
+    stage.sims[running["backend"]].kill9()
+    job = stage.finish(job, timeout=8)
+    assert job["attempt"] == 2 and job["backend"] != running["backend"]
+
+
 def test_stalled_one_gives_its_jobs_back(stages):
     """A dead worker on one server: its jobs run on the other one, while it is still listed as down."""
     stage = stages(sims=TWO)
@@ -116,23 +125,12 @@ def test_view_of_a_backend(stages):
     stage.backend(lambda b: b["submitted"] == 0 and b["queue_remaining"] == 0)
 
 
-def test_password_in_the_url(stages):
-    """A user and password in the address are sent to ComfyUI's proxy, both ways, and shown to nobody."""
-    sim_port = free_port()
-    seen = []
-
-    def rule(_method, path, headers):
-        seen.append((path, headers.get("authorization")))
-        allowed = headers.get("authorization") == "Basic YWRhOnMzY3JldA=="
-        return None if allowed else ("401 Unauthorized", {"WWW-Authenticate": "Basic realm=x"}, b"")
-
-    with Proxy(("127.0.0.1", sim_port), rule) as proxy:
-        stage = stages(sim_port=sim_port, backends={"gpu0": proxy.url.replace("://", "://ada:s3cret@")})
-        stage.finish(stage.submit(graphs.picture()))
-        backend = stage.backend(lambda b: b["ws"]["connected"])
-        assert "s3cret" not in json.dumps(backend) and backend["url"] == proxy.url
-        assert "s3cret" not in (stage.directory / "gateway.log").read_text()
-        assert {path.split("?")[0] for path, header in seen if header} >= {"/ws", "/queue", "/prompt"}
+def test_password_in_the_url(tmp_path):
+    """A user and password have no place in the address: refused at the start, without saying them again."""
+    gateway = Gateway(tmp_path / "data", backends="gpu0=http://ada:s3cret@127.0.0.1:9")
+    with pytest.raises(AssertionError, match="did not start"):
+        gateway.start()
+    assert "gpu0" in gateway.log() and "s3cret" not in gateway.log()
 
 
 @pytest.mark.parametrize("version", RELEASES)
@@ -147,14 +145,14 @@ def test_release(stages, version):
     assert failed["error"]["node_id"] == "2" and "of its own" in failed["error"]["message"]
     refused = stage.finish(stage.submit({"1": {"class_type": "NoSuchNode", "inputs": {}}}), "failed")
     assert refused["error"]["code"] == "missing_node"
-    running = stage.submit(graphs.steps(30, ms=50))
+    running = stage.submit(graphs.steps(60, ms=50))
     ready = stage.submit(graphs.picture())
     stage.until(running, lambda j: j["status"] == "running")
     stage.until_delivered(ready)
     stage.cancel(ready)
     stage.finish(ready, "canceled")
     stage.cancel(running)
-    stage.finish(running, "canceled")
+    stage.finish(running, "canceled")  # releases that cannot aim an interrupt work on, and the job says so
     eventually(lambda: stage.sim.log()["queue_running"], lambda count: count == 0)
     stage.finish(stage.submit(graphs.picture()))
     assert stage.sim.log()["ws_opened"] == 1
