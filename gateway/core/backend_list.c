@@ -182,6 +182,10 @@ static enum errc add(struct backend_list *list, struct span part, struct err *e)
     }
     fault = url_fault(url);
     if (fault != NULL) {
+        const char *at = memrchr(url.ptr, '@', url.len);
+
+        /* A password shall not be seen in a log. */
+        url = at != NULL ? (struct span){at + 1, (size_t)(url.ptr + url.len - at - 1)} : url;
         return err_set(e, ERR_INVALID_PARAMETER, "backends: the URL \"%.*s\" of \"%.*s\" %s.",
                        shown(url), url.ptr, (int)name.len, name.ptr, fault);
     }

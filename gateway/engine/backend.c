@@ -127,13 +127,12 @@ void backend_hold(struct backend *b, const char *reason)
     backend_set(b, BACKEND_DOWN, "%s", reason);
 }
 
-void backend_stall(struct backend *b, const char *reason)
+/* The attempts that are inside it are void; what is only being fetched is left to its own retries. */
+static void give_back(struct backend *b, const char *reason) ON_ENGINE;
+static void give_back(struct backend *b, const char *reason)
 {
     struct engine *e = b->engine;
 
-    if (b->status != BACKEND_STALLED) {
-        backend_set(b, BACKEND_STALLED, "%s", reason);
-    }
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
@@ -145,6 +144,26 @@ void backend_stall(struct backend *b, const char *reason)
         (void)jobs_event_trouble(e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
                                  "The ComfyUI \"%s\" stopped working on the job: %s.",
                                  b->address->name, reason);
+    }
+}
+
+void backend_stall(struct backend *b, const char *reason)
+{
+    if (b->status != BACKEND_STALLED) {
+        backend_set(b, BACKEND_STALLED, "%s", reason);
+    }
+    give_back(b, reason);
+}
+
+/* One that stays away shall not keep jobs that another could run. */
+static void find_away(struct backend *b) ON_ENGINE;
+static void find_away(struct backend *b)
+{
+    int64_t patience_ms = b->engine->config->backend_lost_seconds * 1000;
+
+    if (b->live_count > 0 && b->status == BACKEND_DOWN && !b->is_known &&
+        clock_wall_ms() - b->since >= patience_ms) {
+        give_back(b, b->reason);
     }
 }
 
@@ -445,6 +464,7 @@ void backend_tick(struct backend *b, int64_t mono)
         connect_ws(b);
     }
     find_deaf(b, mono);
+    find_away(b);
     if (b->system == NULL && mono >= b->system_due_mono_ms) {
         ask_system(b, mono);
     }

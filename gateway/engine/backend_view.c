@@ -24,23 +24,6 @@ static void count_jobs(const struct backend *b, int *running, int *inside)
     }
 }
 
-/* The address without user name and password. */
-static void write_url(struct json_out *o, const char *url)
-{
-    AUTO(buf_clear) struct buf safe = BUF_INIT(BACKEND_URL_MAX);
-    const char *host = strstr(url, "://");
-    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
-    const char *at = host != NULL ? strchr(host, '@') : NULL;
-
-    if (at == NULL || (path != NULL && at > path)) {
-        jo_str(o, "url", url);
-        return;
-    }
-    (void)buf_append(&safe, url, (size_t)(host + 3 - url));
-    (void)buf_append_str(&safe, at + 1);
-    jo_str(o, "url", buf_str(&safe));
-}
-
 static void write_devices(struct json_out *o, const struct comfy_system *info)
 {
     jo_arr(o, "devices");
@@ -64,7 +47,7 @@ static void write_backend(struct json_out *o, const struct backend *b)
     count_jobs(b, &running, &inside);
     jo_obj(o, NULL);
     jo_str(o, "name", b->address->name);
-    write_url(o, b->address->url);
+    jo_str(o, "url", b->address->url);
     jo_str(o, "status", b->status == BACKEND_UP ? "up" : "down");
     jo_str(o, "reason", b->status == BACKEND_UP ? NULL : b->reason);
     jo_time(o, "since", b->since);

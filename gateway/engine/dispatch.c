@@ -112,16 +112,19 @@ static void claim(struct engine *e, struct id job, struct backend *b)
         }
         return;
     }
-    if (!jobs_load_graph(e, j)) {
-        log_error("graph_unreadable", LOG_S("job", job.text), LOG_S("reason", store_reason()));
-        return;
-    }
     effects =
         jobs_event(e, j,
                    (struct job_event){
                        .kind = EV_CLAIM, .backend = b->address->name, .prompt_id = id_random()});
-    if ((effects & FX_POST) != 0) {
+    if ((effects & FX_POST) == 0) {
+        return;
+    }
+    /* After the event: the attempt's number and prompt are part of the file prefix. */
+    if (jobs_load_graph(e, j)) {
         b->claimed++;
+    } else {
+        log_error("graph_unreadable", LOG_S("job", job.text), LOG_S("reason", store_reason()));
+        jobs_forget_change(j);
     }
 }
 

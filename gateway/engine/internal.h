@@ -178,8 +178,9 @@ unsigned jobs_event_trouble(struct engine *e, struct live_job *j, enum job_event
 bool jobs_load_graph(struct engine *e, struct live_job *j) ON_ENGINE;
 /* The turn's last steps for the jobs that it touched. */
 enum st jobs_write(struct engine *e) ON_ENGINE;
-void jobs_forget_changes(struct engine *e) ON_ENGINE; /* the commit failed */
-void jobs_settle(struct engine *e) ON_ENGINE;         /* swap, publish, act, let go */
+void jobs_forget_change(struct live_job *j) ON_ENGINE; /* this turn's, of one job */
+void jobs_forget_changes(struct engine *e) ON_ENGINE;  /* of all: the commit failed */
+void jobs_settle(struct engine *e) ON_ENGINE;          /* swap, publish, act, let go */
 void jobs_tick(struct engine *e, int64_t mono) ON_ENGINE;
 void jobs_free_all(struct engine *e) ON_ENGINE;
 /* Ties a job to the backend that has, or is about to get, its prompt. */

@@ -226,16 +226,21 @@ enum st jobs_write(struct engine *e)
     return ST_OK;
 }
 
+void jobs_forget_change(struct live_job *j)
+{
+    if (j->has_next) {
+        job_row_clear(&j->next);
+        j->has_next = false;
+    }
+    j->effects = 0;
+}
+
 void jobs_forget_changes(struct engine *e)
 {
     list_each(node, next, &e->dirty) {
         struct live_job *j = container_of(node, struct live_job, in_dirty);
 
-        if (j->has_next) {
-            job_row_clear(&j->next);
-            j->has_next = false;
-        }
-        j->effects = 0;
+        jobs_forget_change(j);
         if (j->backend != NULL) {
             look_soon(j->backend, 0); /* hears again what could not be written */
         }

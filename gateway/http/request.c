@@ -26,6 +26,7 @@ struct request *request_new(struct http_server *s, struct MHD_Connection *connec
 {
     struct request *r = xcalloc(1, sizeof *r);
 
+    (void)atomic_fetch_add(&s->open_requests, 1);
     r->server = s;
     r->parts = &s->parts;
     r->connection = connection;
@@ -49,6 +50,7 @@ void request_free(struct request *r)
         return;
     }
     log_access(r);
+    (void)atomic_fetch_sub(&r->server->open_requests, 1);
     if (r->op != NULL) {
         r->op_free(r->op);
     }

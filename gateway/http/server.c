@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,6 +25,8 @@
 #define CONNECTION_MEMORY (16U << 10)
 /* Longest silence of a client from which something is expected. */
 #define SILENCE_S 30U
+/* Longest wait, when stopping, for answers that are being sent. */
+#define DRAIN_MS 1000
 
 /* ---- callbacks ------------------------------------------------------------------------------------ */
 
@@ -111,6 +115,7 @@ enum errc http_start(const struct http_parts *parts, struct http_server **out, s
     s->listen_fd = -1;
     s->is_loopback_only = strcmp(parts->config->auth_mode, "loopback") == 0;
     atomic_init(&s->is_quiesced, false);
+    atomic_init(&s->open_requests, 0);
     reader_key_open(s);
     rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
     if (rc == ERR_NONE) {
@@ -141,6 +146,17 @@ void http_quiesce(struct http_server *s)
     }
 }
 
+/* Lets those that have just been woken send what they have to say. */
+static void drain(struct http_server *s)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    int64_t until = clock_mono_ms() + DRAIN_MS;
+
+    while (atomic_load(&s->open_requests) > 0 && clock_mono_ms() < until) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 void http_stop(struct http_server *s)
 {
     if (s == NULL) {
@@ -148,6 +164,7 @@ void http_stop(struct http_server *s)
     }
     if (s->daemon != NULL) {
         http_quiesce(s);
+        drain(s);
         MHD_stop_daemon(s->daemon);
     }
     file_close(&s->listen_fd);
