@@ -36,6 +36,7 @@ class Sim:
         self.life: Life
         self._runner: web.AppRunner
         self._site: Optional[web.SockSite] = None
+        self._listener: Optional[socket.socket] = None
         self._restarting: Optional["asyncio.Task[None]"] = None
 
     async def start(self) -> None:
@@ -52,6 +53,7 @@ class Sim:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((self.options.host, self.options.port))
         self.options.port = listener.getsockname()[1]
+        self._listener = listener
         self._site = web.SockSite(self._runner, listener, backlog=1024, shutdown_timeout=0.1)
         await self._site.start()
 
@@ -67,14 +69,25 @@ class Sim:
     async def _restart(self, down_ms: float, delay: float) -> None:
         await asyncio.sleep(delay)
         self.life.end()
-        if self._site is not None:
-            await self._site.stop()
-        self.cut_connections()
+        await self._close_port()
         self.journal.restarted()
         await asyncio.sleep(down_ms / 1000)
         self.folders.reset()
         self.life = Life(self, asyncio.get_running_loop())
         await self._listen()
+
+    async def _close_port(self) -> None:
+        """Refuse new connections and cut the old ones.
+
+        Accepting stops first and the accepted ones are let in: asyncio forgets, without closing it, a connection
+        that it has accepted but not yet set up when its listener is closed, and the peer would wait for ever.
+        """
+        asyncio.get_running_loop().remove_reader(self._listener.fileno())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.cut_connections()
+        await self._site.stop()
+        self.cut_connections()
 
     def cut_connections(self) -> None:
         """Every TCP connection ends without a farewell, as when a process dies."""
