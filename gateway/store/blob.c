@@ -424,16 +424,9 @@ void blob_remove(struct blobs *b, const char *sha256)
 static int open_either(const struct blobs *b, const char *sha256)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
-    int fd = -1;
+    int fd = openat(b->files_fd, shard_path(sha256).text, flags);
 
-    /* Twice, for the file may move between the two looks. */
-    for (int i = 0; i < 2 && fd < 0; i++) {
-        fd = openat(b->files_fd, shard_path(sha256).text, flags);
-        if (fd < 0 && errno == ENOENT) {
-            fd = openat(b->staging_fd, sha256, flags);
-        }
-    }
-    return fd;
+    return fd < 0 && errno == ENOENT ? openat(b->staging_fd, sha256, flags) : fd;
 }
 
 enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *out_size)
@@ -445,6 +438,12 @@ enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *o
         return ERR_NOT_FOUND;
     }
     fd = open_either(b, sha256);
+    if (fd < 0 && errno == ENOENT) {
+        /* It may have moved between the two looks: once more while nothing moves. */
+        (void)pthread_mutex_lock(&b->lock);
+        fd = open_either(b, sha256);
+        (void)pthread_mutex_unlock(&b->lock);
+    }
     if (fd < 0) {
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL_ERROR;
     }

@@ -126,19 +126,19 @@ enum job_sort { SORT_NEWEST, SORT_OLDEST };
 #define FILTER_METADATA_MAX 4
 struct job_filter {
     unsigned status_mask; /* 1u << enum job_status; 0 = all */
-    const char *tag;      /* NULL = any, like all below */
+    enum job_sort sort;
+    const char *tag; /* NULL = any, like all below */
     const char *owner;
     const char *backend;
     const char *text; /* substring of title, case-insensitive for ASCII */
-    struct id parent_id;
     size_t metadata_count;
     struct {
         const char *key;
         const char *value;
     } metadata[FILTER_METADATA_MAX];
-    enum job_sort sort;
+    struct id parent_id;
     struct id after; /* cursor: the last id of the page before */
-    int limit;
+    int limit;       /* at least 1 */
 };
 
 /* Visits up to filter->limit rows in order (ids are ordered by age). The visitor borrows the

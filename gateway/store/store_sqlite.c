@@ -61,9 +61,11 @@ static enum errc make_file(const char *path, struct err *e)
 static enum st set_wal(struct handle *h)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(h->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
     bool is_wal = false;
+    int rc = SQLITE_OK;
 
+    errno = 0;
+    rc = sqlite3_prepare_v2(h->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(stmt);
         is_wal = rc == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;

@@ -10,7 +10,7 @@
  * Foreign keys are off meanwhile, for a migration may rebuild a table; they are
  * checked as a whole before the commit.
  */
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -31,8 +31,10 @@ static void finalize(sqlite3_stmt **stmt)
 static enum st query_one(struct handle *h, const char *sql, int64_t parameter, sqlite3_stmt **out)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(h->db, sql, -1, &stmt, NULL);
+    int rc = SQLITE_OK;
 
+    errno = 0;
+    rc = sqlite3_prepare_v2(h->db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK && sqlite3_bind_parameter_count(stmt) > 0) {
         rc = sqlite3_bind_int64(stmt, 1, parameter);
     }
@@ -134,10 +136,13 @@ static enum errc check_age(struct handle *h, const char *path, struct err *e)
 static enum st remember(struct handle *h, int64_t number, const char *name, const char *sha256)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(h->db,
-                                "INSERT INTO schema_migration (number, name, sha256, applied_at)"
-                                " VALUES (?, ?, ?, ?)",
-                                -1, &stmt, NULL);
+    int rc = SQLITE_OK;
+
+    errno = 0;
+    rc = sqlite3_prepare_v2(h->db,
+                            "INSERT INTO schema_migration (number, name, sha256, applied_at)"
+                            " VALUES (?, ?, ?, ?)",
+                            -1, &stmt, NULL);
 
     if (rc == SQLITE_OK) {
         (void)sqlite3_bind_int64(stmt, 1, number);

@@ -35,9 +35,11 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
 enum st handle_open(struct handle *h, const char *path, int flags)
 {
     struct handle fresh = {0};
-    int rc = sqlite3_open_v2(path, &fresh.db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     enum st st = ST_OK;
+    int rc = SQLITE_OK;
 
+    errno = 0;
+    rc = sqlite3_open_v2(path, &fresh.db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(fresh.db, 1);
         (void)sqlite3_busy_timeout(fresh.db, BUSY_MS);
@@ -70,8 +72,10 @@ void handle_close(struct handle *h)
 
 enum st handle_exec(struct handle *h, const char *sql)
 {
-    int rc = sqlite3_exec(h->db, sql, NULL, NULL, NULL);
+    int rc = SQLITE_OK;
 
+    errno = 0;
+    rc = sqlite3_exec(h->db, sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? ST_OK : sqlite_failed(h->db, rc, "a statement");
 }
 
@@ -82,10 +86,8 @@ static void out_of_memory(void)
     free(require_memory(NULL)); /* does not come back */
 }
 
-static bool is_disk_full(sqlite3 *db, int rc)
+static bool is_disk_full(int rc, int cause)
 {
-    int cause = db != NULL ? sqlite3_system_errno(db) : 0;
-
     switch (rc & 0xff) {
     case SQLITE_FULL:
         return true;
@@ -97,17 +99,23 @@ static bool is_disk_full(sqlite3 *db, int rc)
     }
 }
 
+/* SQLite says SQLITE_FULL for ENOSPC in a write, but neither for a quota nor for what fsync or
+ * ftruncate find out; and sqlite3_system_errno() knows only of some failures. So errno is looked
+ * at too: every call that may end here sets it to 0 before. */
 enum st sqlite_failed(sqlite3 *db, int rc, const char *doing)
 {
-    int cause = db != NULL ? sqlite3_system_errno(db) : 0;
+    int cause = errno;
 
+    if (db != NULL && sqlite3_system_errno(db) != 0) {
+        cause = sqlite3_system_errno(db);
+    }
     if ((rc & 0xff) == SQLITE_NOMEM) {
         out_of_memory();
     }
-    errno = cause;
-    store_reason_set("%s (SQLite result %d, %m): %.160s",
-                     db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc), rc, doing);
-    if (is_disk_full(db, rc)) {
+    store_reason_set("%s (SQLite result %d%s%s): %.160s",
+                     db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc), rc,
+                     cause != 0 ? ", " : "", cause != 0 ? strerrordesc_np(cause) : "", doing);
+    if (is_disk_full(rc, cause)) {
         return ST_FULL;
     }
     return (rc & 0xff) == SQLITE_BUSY ? ST_RETRY : ST_FAIL;
@@ -120,6 +128,7 @@ static struct query begin(struct handle *h, sqlite3_stmt **slot, const char *sql
     struct query q = {.db = h->db, .rc = SQLITE_OK};
 
     if (*slot == NULL) {
+        errno = 0;
         q.rc = sqlite3_prepare_v3(h->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
     }
     q.stmt = *slot;
@@ -161,6 +170,7 @@ void query_end(struct query *q)
 enum st query_step(struct query *q)
 {
     if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW) {
+        errno = 0;
         q->rc = sqlite3_step(q->stmt);
     }
     q->read = 0;

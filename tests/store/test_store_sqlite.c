@@ -1,0 +1,628 @@
+/* test_store_sqlite.c - what only the SQLite store has: its file, its migrations, its plans.
+ */
+#include "store_help.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/embed.h"
+#include "base/hash.h"
+#include "store/store_sqlite.h"
+
+extern const struct embedded_file sqlite_migrations[];
+
+/* These tests look into the file: always one of their own. */
+static int setup(void **state)
+{
+    (void)unsetenv("TEST_STORE_URL"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    return fixture_setup(state);
+}
+
+#define sqlite_test(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+
+static const char *path_of(const struct fixture *f)
+{
+    return f->url + strlen("sqlite:");
+}
+
+/* Runs SQL on the file behind the store's back. */
+static void tamper(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, message);
+    }
+    (void)sqlite3_close(db);
+}
+
+/* The first column of the first row, as text. */
+static void look(const char *path, const char *sql, char out[256])
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    const char *text = NULL;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    text = (const char *)sqlite3_column_text(stmt, 0);
+    (void)snprintf(out, 256, "%s", text != NULL ? text : "NULL");
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+}
+
+static void assert_refused(const struct fixture *f, const char *first, const char *second)
+{
+    struct store *store = NULL;
+    struct err e = ERR_INIT;
+
+    assert_int_equal(store_open(f->url, &store, &e), ERR_STORE_UNAVAILABLE);
+    assert_null(store);
+    if (strstr(e.detail, first) == NULL || strstr(e.detail, second) == NULL) {
+        fail_msg("the reason does not name \"%s\" and \"%s\": %s", first, second, e.detail);
+    }
+}
+
+/* ---- the file ------------------------------------------------------------------------------------ */
+
+static void assert_mode(const char *dir, const char *name, unsigned mode)
+{
+    AUTO(free_ptr) char *path = xasprintf("%s/%s", dir, name);
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, mode);
+}
+
+static void test_file(void **state)
+{
+    struct fixture *f = *state;
+    char value[256];
+
+    (void)add_new_job(f);
+    assert_mode(f->dir, "jobs.db", 0600);
+    assert_mode(f->dir, "jobs.db-wal", 0600);
+    assert_mode(f->dir, "jobs.db-shm", 0600);
+    assert_mode(f->dir, "jobs.db-lock", 0600);
+    look(path_of(f), "PRAGMA journal_mode", value);
+    assert_string_equal(value, "wal");
+    look(path_of(f),
+         "SELECT group_concat(name, ' ') FROM pragma_table_list"
+         " WHERE schema = 'main' AND name NOT LIKE 'sqlite%' AND NOT strict",
+         value);
+    assert_string_equal(value, "NULL"); /* all are STRICT */
+    fixture_close(f);
+    assert_int_equal(sqlite3_initialize(), SQLITE_OK);
+    fixture_open(f);
+}
+
+static void test_folders_are_made(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(free_ptr) char *url = xasprintf("sqlite:%s/a/b/jobs.db", f->dir);
+    AUTO(free_ptr) char *blocked = xasprintf("sqlite:%s/jobs.db/b/jobs.db", f->dir);
+    struct store *store = NULL;
+    struct err e = ERR_INIT;
+
+    assert_int_equal(store_open(url, &store, &e), ERR_NONE);
+    store_close(store);
+    assert_mode(f->dir, "a", 0700);
+    assert_int_equal(store_open(blocked, &store, &e), ERR_STORE_UNAVAILABLE);
+    assert_non_null(strstr(e.detail, f->dir));
+}
+
+static void test_one_writer(void **state)
+{
+    struct fixture *f = *state;
+    struct store *other = NULL;
+    struct store_writer *w = NULL;
+    struct store_reader *r = NULL;
+
+    assert_st(ST_FAIL, store_writer_open(f->store, &w));
+    assert_non_null(strstr(store_reason(), "another gateway"));
+    /* The same from another opening of the file; reading is free. */
+    assert_int_equal(store_open(f->url, &other, NULL), ERR_NONE);
+    assert_st(ST_FAIL, store_writer_open(other, &w));
+    assert_st(ST_OK, store_reader_open(other, &r));
+    store_reader_close(r);
+    store_writer_close(take_ptr(&f->w));
+    assert_st(ST_OK, store_writer_open(other, &w));
+    store_writer_close(w);
+    store_close(other);
+    assert_st(ST_OK, store_writer_open(f->store, &f->w));
+    (void)add_new_job(f);
+}
+
+static void test_readers_cannot_write(void **state)
+{
+    struct fixture *f = *state;
+    struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
+
+    assert_int_equal(sqlite3_db_readonly(r->h.db, "main"), 1);
+    assert_st(ST_FAIL, handle_exec(&r->h, "DELETE FROM job"));
+}
+
+static void test_somebody_elses_lock(void **state)
+{
+    struct fixture *f = *state;
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(path_of(f), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_st(ST_RETRY, store_begin(f->w));
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(db);
+    (void)add_new_job(f);
+}
+
+static void test_words_nobody_knows(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(job_row_clear) struct job_row row = new_job();
+    AUTO(job_row_clear) struct job_row read = {0};
+
+    job_error_set(&row.error, JOB_ERR_TIMEOUT, "m", NULL, NULL, NULL);
+    add_job(f, &row);
+    tamper(path_of(f), "UPDATE job SET error_code = 'of_a_newer_program'");
+    assert_st(ST_OK, store_job(f->r, row.id, &read));
+    assert_int_equal(read.error.code, JOB_ERR_INTERNAL_ERROR);
+    tamper(path_of(f), "PRAGMA ignore_check_constraints = 1; UPDATE job SET status = 'lost'");
+    job_row_clear(&read);
+    assert_st(ST_FAIL, store_job(f->r, row.id, &read));
+    assert_non_null(strstr(store_reason(), row.id.text));
+    assert_null(read.tags_json);
+}
+
+/* ---- migrations ---------------------------------------------------------------------------------- */
+
+static void test_migrations_are_noted(void **state)
+{
+    struct fixture *f = *state;
+    char value[256];
+    int number = 0;
+
+    for (const struct embedded_file *m = sqlite_migrations; m->name != NULL; m++) {
+        char sha256[65];
+        AUTO(free_ptr)
+        char *sql = xasprintf(
+            "SELECT name || ' ' || sha256 FROM schema_migration WHERE number = %d", ++number);
+        AUTO(free_ptr) char *expected = NULL;
+
+        sha256_hex((struct span){m->data, m->len}, sha256);
+        expected = xasprintf("%s %s", m->name, sha256);
+        look(path_of(f), sql, value);
+        assert_string_equal(value, expected);
+    }
+    assert_true(number > 0);
+    /* Opening again applies nothing again. */
+    tamper(path_of(f), "UPDATE schema_migration SET applied_at = 5");
+    fixture_close(f);
+    fixture_open(f);
+    look(path_of(f), "SELECT min(applied_at) || ' ' || max(applied_at) FROM schema_migration",
+         value);
+    assert_string_equal(value, "5 5");
+}
+
+static void test_changed_migration(void **state)
+{
+    struct fixture *f = *state;
+    struct id job = add_new_job(f);
+    AUTO(job_row_clear) struct job_row row = {0};
+    char good[256];
+    AUTO(free_ptr) char *repair = NULL;
+
+    fixture_close(f);
+    look(path_of(f), "SELECT sha256 FROM schema_migration WHERE number = 1", good);
+    tamper(path_of(f), "UPDATE schema_migration SET sha256 = 'other' WHERE number = 1");
+    assert_refused(f, sqlite_migrations[0].name, path_of(f));
+    repair = xasprintf("UPDATE schema_migration SET sha256 = '%s' WHERE number = 1", good);
+    tamper(path_of(f), repair);
+    fixture_open(f);
+    assert_st(ST_OK, store_job(f->r, job, &row)); /* nothing was harmed */
+}
+
+static void test_newer_database(void **state)
+{
+    struct fixture *f = *state;
+    const char *newest = "";
+
+    for (const struct embedded_file *m = sqlite_migrations; m->name != NULL; m++) {
+        newest = m->name;
+    }
+    fixture_close(f);
+    tamper(path_of(f), "INSERT INTO schema_migration VALUES (9000, '9000_future.sql', 'x', 1)");
+    assert_refused(f, "9000_future.sql", newest);
+    tamper(path_of(f), "DELETE FROM schema_migration WHERE number = 9000");
+    fixture_open(f);
+}
+
+static void test_files_of_others(void **state)
+{
+    struct fixture *f = *state;
+    FILE *file = NULL;
+
+    fixture_close(f);
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s/theirs.db", f->dir);
+    tamper(path_of(f), "CREATE TABLE bookmarks (url)");
+    assert_refused(f, "another program", path_of(f));
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s/text.db", f->dir);
+    file = fopen(path_of(f), "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++) {
+        (void)fputs("this is no database\n", file);
+    }
+    (void)fclose(file);
+    assert_refused(f, "not a database", path_of(f));
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s", f->dir);
+    assert_refused(f, "cannot be opened", f->dir);
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s/jobs.db", f->dir);
+    fixture_open(f);
+}
+
+static void open_and_die(void *arg)
+{
+    const struct fixture *f = arg;
+    struct store *store = NULL;
+
+    child_check(store_open(f->url, &store, NULL) == ERR_NONE);
+    (void)pause();
+}
+
+/* Killed in the middle of the first start: the next one begins anew. */
+static void test_crash_while_migrating(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_close(f);
+    for (unsigned i = 0; i < 30; i++) {
+        (void)snprintf(f->url, sizeof f->url, "sqlite:%s/crash-%u.db", f->dir, i);
+        kill_while(open_and_die, f, i * 300);
+        fixture_open(f);
+        (void)add_new_job(f);
+        fixture_close(f);
+    }
+    fixture_open(f);
+}
+
+static void *open_and_close(void *arg)
+{
+    struct store *store = NULL;
+    bool is_fine = store_open(arg, &store, NULL) == ERR_NONE;
+
+    store_close(store);
+    return is_fine ? NULL : arg;
+}
+
+static void test_several_open_a_new_file(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread[4];
+
+    fixture_close(f);
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s/shared.db", f->dir);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, open_and_close, f->url), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        void *failed = NULL;
+
+        assert_int_equal(pthread_join(thread[i], &failed), 0);
+        assert_null(failed);
+    }
+    fixture_open(f);
+}
+
+/* ---- integrity after kill -9 --------------------------------------------------------------------- */
+
+static void churn_until_killed(void *arg)
+{
+    struct fixture *f = arg;
+    struct id kept[50];
+
+    fixture_open(f);
+    for (int n = 0;; n++) {
+        AUTO(job_row_clear) struct job_row row = new_job();
+        AUTO(job_output_clear)
+        struct job_output output = new_output(row.id, 0, (char)('a' + n % 6));
+
+        xreplace(&row.tags_json, "[\"a\",\"b\"]");
+        xreplace(&row.metadata_json, "{\"k\":\"v\"}");
+        child_check(store_begin(f->w) == ST_OK);
+        child_check(insert_plain(f->w, &row) == ST_OK);
+        child_check(store_output_insert(f->w, &output) == ST_OK);
+        if (n >= 50) {
+            child_check(store_job_delete(f->w, kept[n % 50]) == ST_OK);
+        }
+        child_check(store_commit(f->w) == ST_OK);
+        kept[n % 50] = row.id;
+    }
+}
+
+static void test_integrity_after_kills(void **state)
+{
+    static const char *const checks[] = {
+        "SELECT count(*) FROM job_tag WHERE job_id NOT IN (SELECT id FROM job)",
+        "SELECT count(*) FROM job_graph WHERE job_id NOT IN (SELECT id FROM job)",
+        "SELECT count(*) FROM output WHERE job_id NOT IN (SELECT id FROM job)",
+        "SELECT count(*) FROM job WHERE id NOT IN (SELECT job_id FROM job_graph)",
+        "SELECT count(*) FROM trash WHERE sha256 IN (SELECT sha256 FROM output)",
+    };
+    struct fixture *f = *state;
+    char value[256];
+
+    fixture_close(f);
+    for (int round = 0; round < 25; round++) {
+        kill_while(churn_until_killed, f, 15000 + (unsigned)(round * 37 % 20) * 2000);
+        look(path_of(f), "PRAGMA integrity_check", value);
+        assert_string_equal(value, "ok");
+        for (size_t i = 0; i < COUNT_OF(checks); i++) {
+            look(path_of(f), checks[i], value);
+            assert_string_equal(value, "0");
+        }
+    }
+    fixture_open(f);
+}
+
+/* ---- a full disk --------------------------------------------------------------------------------- */
+
+/* Inserts until the disk is full; gives how many commits succeeded. */
+static int insert_until_full(struct fixture *f, struct span graph)
+{
+    enum st st = ST_OK;
+    int count = 0;
+
+    while (st == ST_OK && count < 100000) {
+        AUTO(job_row_clear) struct job_row row = new_job();
+
+        st = store_begin(f->w);
+        if (st == ST_OK) {
+            st = store_job_insert(f->w, &row, graph, NULL, NULL, NULL);
+            if (st != ST_OK) {
+                child_check(store_commit(f->w) == st);
+            } else {
+                st = store_commit(f->w);
+            }
+            store_rollback(f->w);
+        }
+        count += st == ST_OK ? 1 : 0;
+    }
+    if (st != ST_FULL) {
+        (void)fprintf(stderr, "%d after %d: %s\n", (int)st, count, store_reason());
+    }
+    child_check(st == ST_FULL);
+    child_check(strlen(store_reason()) > 0);
+    return count;
+}
+
+static void check_full_disk(const char *dir)
+{
+    static char graph[20000];
+    struct fixture f = {.store = NULL};
+    struct job_filter all = {.limit = 100000};
+    AUTO(id_list_clear) struct id_list found = {0};
+    bool has_more = true;
+    int count = 0;
+
+    (void)snprintf(f.url, sizeof f.url, "sqlite:%s/small.db", dir);
+    child_check(store_open(f.url, &f.store, NULL) == ERR_NONE);
+    child_check(store_writer_open(f.store, &f.w) == ST_OK);
+    child_check(store_reader_open(f.store, &f.r) == ST_OK);
+    count = insert_until_full(&f, (struct span){graph, sizeof graph});
+    child_check(count > 10);
+    /* Still full, still readable, and exactly what was committed. */
+    (void)insert_until_full(&f, (struct span){graph, sizeof graph});
+    child_check(store_jobs(f.r, &all, note_row, &found, &has_more) == ST_OK);
+    child_check(found.count >= (size_t)count);
+    child_check(store_begin(f.w) == ST_OK);
+    store_rollback(f.w);
+    fixture_close(&f);
+}
+
+static void test_full_disk(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)on_small_disk(DISK_LIMIT, f->dir, 2 * 1024 * 1024, check_full_disk);
+    (void)on_small_disk(DISK_TMPFS, f->dir, 4 * 1024 * 1024, check_full_disk);
+}
+
+static void check_health_of_small_disk(const char *dir)
+{
+    struct fixture f = {.store = NULL};
+
+    (void)snprintf(f.url, sizeof f.url, "sqlite:%s/small.db", dir);
+    child_check(store_open(f.url, &f.store, NULL) == ERR_NONE);
+    child_check(store_reader_open(f.store, &f.r) == ST_OK);
+    child_check(store_health(f.r) == ST_FULL);
+    child_check(strstr(store_reason(), "64 MiB") != NULL);
+    child_check(mount(NULL, dir, NULL, MS_REMOUNT, "size=200M") == 0);
+    child_check(store_health(f.r) == ST_OK);
+    child_check(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0 ||
+                store_health(f.r) ==
+                    ST_FAIL); /* the kernel refuses while files are open for writing */
+    store_reader_close(f.r);
+    store_close(f.store);
+}
+
+static void test_health_of_a_small_disk(void **state)
+{
+    struct fixture *f = *state;
+
+    (void)on_small_disk(DISK_TMPFS, f->dir, 16 * 1024 * 1024, check_health_of_small_disk);
+}
+
+/* ---- plans --------------------------------------------------------------------------------------- */
+
+/* The plan of a statement must use an index for each table, and sort nothing. */
+static void check_plan(sqlite3 *db, const char *sql)
+{
+    AUTO(free_ptr) char *explain = xasprintf("EXPLAIN QUERY PLAN %s", sql);
+    sqlite3_stmt *stmt = NULL;
+
+    assert_int_equal(sqlite3_prepare_v2(db, explain, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(stmt, 3);
+        bool is_scan = strncmp(step, "SCAN", 4) == 0 && strstr(step, "INDEX") == NULL &&
+                       strstr(step, "json_each") == NULL && strstr(step, "VIRTUAL") == NULL &&
+                       strcmp(step, "SCAN trash") != 0; /* the list of it */
+
+        if (is_scan || strstr(step, "TEMP B-TREE") != NULL) {
+            fail_msg("%s\n%s", step, sql);
+        }
+    }
+    (void)sqlite3_finalize(stmt);
+}
+
+static void test_plans_of_fixed_statements(void **state)
+{
+    static const char *const texts[] = {
+#define SQL(name, text) (text),
+#include "store/store_sqlite_sql.def"
+    };
+    struct fixture *f = *state;
+    struct sqlite_writer *w = container_of(f->w, struct sqlite_writer, base);
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        check_plan(w->h.db, texts[i]);
+    }
+}
+
+static void ignore_row(void *arg, const struct job_row *row)
+{
+    (void)arg;
+    (void)row;
+}
+
+/* Each bit of a number is one part of a filter. */
+static struct job_filter filter_of(unsigned bits)
+{
+    struct job_filter filter = {
+        .status_mask =
+            ((bits & 1) != 0 ? 1u << JOB_QUEUED : 0) | ((bits & 2) != 0 ? 1u << JOB_FAILED : 0),
+        .sort = (bits & 4) != 0 ? SORT_OLDEST : SORT_NEWEST,
+        .tag = (bits & 8) != 0 ? "t" : NULL,
+        .owner = (bits & 16) != 0 ? "o" : NULL,
+        .backend = (bits & 32) != 0 ? "b" : NULL,
+        .metadata_count = (bits & 64) != 0 ? 2 : 0,
+        .metadata = {{"k", "v"}, {"k", "w"}},
+        .limit = 10,
+    };
+
+    if ((bits & 128) != 0) {
+        filter.parent_id = id_new();
+    }
+    if ((bits & 256) != 0) {
+        filter.after = id_new();
+    }
+    return filter;
+}
+
+/* Every combination of filters: no sorting, no scan of the table. */
+static void test_plans_of_lists(void **state)
+{
+    struct fixture *f = *state;
+    struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
+    bool has_more = false;
+
+    for (unsigned bits = 0; bits < 1u << 9; bits++) {
+        struct job_filter filter = filter_of(bits);
+
+        assert_st(ST_OK, store_jobs(f->r, &filter, ignore_row, NULL, &has_more));
+        for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
+            check_plan(r->h.db, sqlite3_sql(r->h.list[i]));
+        }
+    }
+}
+
+/* Steps of SQLite's machine that a list took; the same on every machine. */
+static int steps_of(struct fixture *f, const struct job_filter *filter)
+{
+    struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
+    bool has_more = false;
+    int steps = 0;
+
+    for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
+        (void)sqlite3_stmt_status(r->h.list[i], SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    assert_st(ST_OK, store_jobs(f->r, filter, ignore_row, NULL, &has_more));
+    for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
+        steps += sqlite3_stmt_status(r->h.list[i], SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    return steps;
+}
+
+/* A page costs its length, not the length of the table: three failed jobs among many queued ones,
+ * old and new ones mixed. */
+static void test_lists_cost_their_page(void **state)
+{
+    static const struct job_filter filters[] = {
+        {.limit = 20},
+        {.limit = 20, .status_mask = 1u << JOB_FAILED},
+        {.limit = 20, .status_mask = 1u << JOB_FAILED | 1u << JOB_RUNNING},
+        {.limit = 20, .status_mask = 1u << JOB_FAILED | 1u << JOB_QUEUED},
+        {.limit = 20, .owner = "rare"},
+        {.limit = 20, .owner = "often"},
+        {.limit = 20, .owner = "often", .status_mask = 1u << JOB_FAILED},
+        {.limit = 20, .tag = "rare"},
+        {.limit = 20, .tag = "often", .sort = SORT_OLDEST},
+        {.limit = 20, .metadata_count = 1, .metadata = {{"k", "rare"}}},
+        {.limit = 20, .backend = "rare"},
+    };
+    struct fixture *f = *state;
+
+    assert_st(ST_OK, store_begin(f->w));
+    for (int i = 0; i < 20000; i++) {
+        AUTO(job_row_clear) struct job_row row = new_job();
+        bool is_rare = i % 7000 == 5;
+
+        row.status = is_rare ? JOB_FAILED : JOB_QUEUED;
+        row.phase = is_rare ? PHASE_NONE : PHASE_WAITING;
+        xreplace(&row.owner, i % 7000 == 6 ? "rare" : "often");
+        xreplace(&row.backend, is_rare ? "rare" : "often");
+        xreplace(&row.tags_json, is_rare ? "[\"often\",\"rare\"]" : "[\"often\"]");
+        xreplace(&row.metadata_json, is_rare ? "{\"k\":\"rare\"}" : "{\"k\":\"often\"}");
+        assert_st(ST_OK, insert_plain(f->w, &row));
+    }
+    assert_st(ST_OK, store_commit(f->w));
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        int steps = steps_of(f, &filters[i]);
+
+        if (steps > 20 * 200) {
+            fail_msg("list %zu took %d steps", i, steps);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        sqlite_test(test_file),
+        sqlite_test(test_folders_are_made),
+        sqlite_test(test_one_writer),
+        sqlite_test(test_readers_cannot_write),
+        sqlite_test(test_somebody_elses_lock),
+        sqlite_test(test_words_nobody_knows),
+        sqlite_test(test_migrations_are_noted),
+        sqlite_test(test_changed_migration),
+        sqlite_test(test_newer_database),
+        sqlite_test(test_files_of_others),
+        sqlite_test(test_crash_while_migrating),
+        sqlite_test(test_several_open_a_new_file),
+        sqlite_test(test_integrity_after_kills),
+        sqlite_test(test_full_disk),
+        sqlite_test(test_health_of_a_small_disk),
+        sqlite_test(test_plans_of_fixed_statements),
+        sqlite_test(test_plans_of_lists),
+        sqlite_test(test_lists_cost_their_page),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
