@@ -14,7 +14,7 @@ from typing import Iterator, List
 import aiohttp
 import pytest
 
-from sim import Sim, graph_image, graph_node, graph_sleep, graph_steps, graph_text, graph_tiny, wait_until
+from sim import Sim, graph_image, graph_node, graph_sleep, graph_steps, graph_tiny, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -398,7 +398,3 @@ def test_thousand_jobs_are_quick(sim: Sim) -> None:
         sim.submit(graph_tiny())
     sim.wait_idle()
     assert time.monotonic() - begun < 3
-
-
-def test_text_job(sim: Sim) -> None:
-    assert sim.history(sim.submit(graph_text("höhe")))["outputs"]["1"] == {"text": ["höhe"]}

@@ -17,7 +17,8 @@ from typing import Iterator
 import pytest
 from PIL import Image
 
-from sim import PROGRAM, Answer, Sim, graph_fail, graph_image, graph_node, graph_sleep, graph_steps, graph_tiny, wait_until
+from sim import (PROGRAM, Answer, Sim, graph_fail, graph_image, graph_node, graph_sleep, graph_steps, graph_tiny,
+                 wait_until)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -166,7 +167,8 @@ def test_sleep_ends_before_the_interrupt_counts(sim: Sim) -> None:
 
 def test_deep_chains(sim: Sim) -> None:
     def chain(length: int) -> dict:
-        graph = {"0": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": length}}}
+        graph = {"0": {"class_type": "EmptyImage",
+                       "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": length}}}
         for index in range(1, length - 1):
             graph[str(index)] = {"class_type": "ImageInvert", "inputs": {"image": [str(index - 1), 0]}}
         graph["out"] = {"class_type": "PreviewImage", "inputs": {"images": [str(length - 2), 0]}}
@@ -231,9 +233,9 @@ def test_upload_names(sim: Sim) -> None:
 
 
 @pytest.mark.parametrize("name,fields,status", [
-    ("../x.png", {}, 400), ("..", {}, 400), ("x.png", {"subfolder": "../x"}, 400), ("x.png", {"subfolder": "/abs"}, 400),
-    ("absent/x.png", {}, 500), ("/abs/x.png", {}, 500), ("x.png", {"type": "bogus"}, 500), ("", {}, 500),
-    ("x" * 300 + ".png", {}, 500)])
+    ("../x.png", {}, 400), ("..", {}, 400), ("x.png", {"subfolder": "../x"}, 400),
+    ("x.png", {"subfolder": "/abs"}, 400), ("absent/x.png", {}, 500), ("/abs/x.png", {}, 500),
+    ("x.png", {"type": "bogus"}, 500), ("", {}, 500), ("x" * 300 + ".png", {}, 500)])
 def test_upload_refusals(sim: Sim, name: str, fields: dict, status: int) -> None:
     assert upload(sim, name, png("red"), **fields).status == status
 

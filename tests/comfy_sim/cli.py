@@ -15,7 +15,7 @@ from comfy_sim.options import Options, parse_version
 
 EPILOG = """\
 admin endpoints (never counted, never faulted):
-  GET  /sim/log                     counters, sockets, prompts
+  GET  /sim/log[?prompts=N]         counters, sockets, prompts (the newest N)
   GET  /sim/prompts/ID/raw          body of the last POST /prompt that was queued as ID, as it arrived
   GET  /sim/posts, /sim/posts/N/raw every POST /prompt, refused ones too
   GET|POST|DELETE /sim/faults       read, replace, empty the fault plan
@@ -55,7 +55,7 @@ def _version(text: str) -> str:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="comfy-sim",
-        description="A stand-in for a ComfyUI server, for tests and demos. It draws pictures instead of computing them.",
+        description="A stand-in for a ComfyUI server, for tests and demos. It draws pictures, it computes none.",
         epilog=EPILOG + "\nfaults:\n" + describe_faults(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,7 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="release to imitate (default 0.33.0): endpoints and checks that V lacks are absent")
     add("--steps", type=int, metavar="N", help="KSampler runs N steps whatever the graph says")
     add("--step-ms", type=float, default=60.0, metavar="MS", help="time of one KSampler step (default 60)")
-    add("--base-dir", type=Path, metavar="DIR", help="holds output/, input/, temp/ (default: a directory removed at exit)")
+    add("--base-dir", type=Path, metavar="DIR",
+        help="holds output/, input/, temp/ (default: a directory removed at exit)")
     add("--output-dir", type=Path, metavar="DIR")
     add("--input-dir", type=Path, metavar="DIR")
     add("--temp-dir", type=Path, metavar="DIR", help="emptied at every start")

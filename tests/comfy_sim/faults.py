@@ -38,7 +38,7 @@ KINDS: Dict[str, tuple] = {
     "worker_dead": ("", "the worker thread ends when it takes this prompt"),
     "never_end": ("", "the prompt hangs in its first node and ignores interrupts"),
     "interrupt_lost": ("", "interrupt and cancel of a running job answer 200 and do nothing"),
-    "crash_at": ("phase", "phase=accepted|start|progress|executed|success|end|view; mode=kill (exit 137) |restart, down_ms"),
+    "crash_at": ("phase", "phase=accepted|start|progress|executed|success|end|view; mode=kill|restart, down_ms"),
     "big_preview": ("bytes", "previews are padded to this many bytes"),
     "big_message": ("mib", "a text message of so many MiB comes after execution_start; type"),
     "progress_storm": ("messages", "so many extra progress messages in the first node"),

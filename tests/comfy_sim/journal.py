@@ -11,8 +11,13 @@ import os
 import threading
 import time
 from collections import Counter, OrderedDict, deque
+from itertools import islice
 from pathlib import Path
 from typing import Any, Deque, Dict, List, Optional
+
+
+#: bytes of request bodies that are kept; the oldest go first
+MAXIMUM_RAW = 256 * 1024 * 1024
 
 
 class Journal:
@@ -33,7 +38,8 @@ class Journal:
         self.ws_open: Dict[int, str] = {}
         self.ws_closed: Deque[Dict[str, Any]] = deque(maxlen=1000)
         self.posts: "OrderedDict[int, Dict[str, Any]]" = OrderedDict()
-        self._raw: Dict[int, bytes] = {}
+        self._raw: "OrderedDict[int, bytes]" = OrderedDict()
+        self._raw_bytes = 0
         self._posted = 0
         self.prompts: "OrderedDict[int, Dict[str, Any]]" = OrderedDict()
         self.executions: Counter = Counter()
@@ -64,10 +70,12 @@ class Journal:
             self._posted += 1
             self.posts[number] = {"n": number, "bytes": len(raw), "received_at": time.time(), "prompt_id": None,
                                   "status": None}
-            self._raw[number] = raw
             if len(self.posts) > self._keep:
-                oldest, _ = self.posts.popitem(last=False)
-                del self._raw[oldest]
+                self.posts.popitem(last=False)
+            self._raw[number] = raw
+            self._raw_bytes += len(raw)
+            while len(self._raw) > self._keep or self._raw_bytes > MAXIMUM_RAW:
+                self._raw_bytes -= len(self._raw.popitem(last=False)[1])
             return number
 
     def post_answered(self, number: int, status: Any, prompt_id: Optional[str]) -> None:
@@ -82,7 +90,7 @@ class Journal:
         with self._lock:
             for number in reversed(self.posts):
                 if self.posts[number]["prompt_id"] == prompt_id:
-                    return self._raw[number]
+                    return self._raw.get(number)
         return None
 
     def accepted(self, post: int, prompt_id: str, number: Any, extra_data: Dict[str, Any]) -> None:
@@ -145,10 +153,13 @@ class Journal:
         with self._lock:
             self._line(event, **fields)
 
-    def summary(self) -> Dict[str, Any]:
+    def summary(self, newest: Optional[int] = None) -> Dict[str, Any]:
+        """All counters; of the prompts only the `newest` so many, if given."""
         with self._lock:
+            skipped = 0 if newest is None else max(0, len(self.prompts) - newest)
             prompts: List[Dict[str, Any]] = [
-                {**prompt, "executions": self.executions[prompt["prompt_id"]]} for prompt in self.prompts.values()
+                {**prompt, "executions": self.executions[prompt["prompt_id"]]}
+                for prompt in islice(self.prompts.values(), skipped, None)
             ]
             return {
                 "lives": self.lives,

@@ -122,11 +122,12 @@ def paint(width: int, height: int, text: str, seed: int) -> Image.Image:
     return image if image.size == (width, height) else image.resize((width, height), Image.BICUBIC)
 
 
-def emerging(picture: Image.Image, share: float, seed: int) -> Image.Image:
+def emerging(picture: Image.Image, share: float) -> Image.Image:
     """The picture as a sampler's preview shows it: coarse and noisy first, clear at share 1."""
     width, height = picture.size
     cells = max(4, int(6 + share * share * 90))
-    coarse = picture.resize((cells, max(1, cells * height // width)), Image.BILINEAR).resize(picture.size, Image.BICUBIC)
+    coarse = picture.resize((cells, max(1, cells * height // width)), Image.BILINEAR)
+    coarse = coarse.resize(picture.size, Image.BICUBIC)
     noise = Image.effect_noise((max(1, width // 4), max(1, height // 4)), 90).resize(picture.size).convert("RGB")
     blurred = Image.blend(coarse, picture, share)
     return Image.blend(noise, blurred, min(1.0, 0.25 + 0.75 * share))

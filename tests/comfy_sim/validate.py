@@ -16,6 +16,9 @@ from comfy_sim.options import Traits
 #: deeper chains end in a RecursionError inside ComfyUI
 MAX_DEPTH = 970
 
+#: what happens to literal values, by the declared type of their input
+_CONVERTERS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
+
 Error = Dict[str, Any]
 
 
@@ -70,7 +73,8 @@ class Validator:
         body = self._prompt[node_id]
         if "class_type" not in body:
             if not self._traits.missing_node_type:
-                return whole_error("invalid_prompt", "Cannot execute because a node is missing the class_type property.",
+                return whole_error("invalid_prompt",
+                                   "Cannot execute because a node is missing the class_type property.",
                                    f"Node ID '#{node_id}'")
             title = body.get("_meta", {}).get("title") or f"ID #{node_id}"
             return whole_error(
@@ -129,7 +133,8 @@ class Validator:
 
     def _upstream(self, node_id: str) -> List[str]:
         inputs = self._prompt[node_id].get("inputs", {})
-        return [value[0] for value in inputs.values() if is_link(value) and len(value) == 2 and value[0] in self._prompt]
+        return [value[0] for value in inputs.values()
+                if is_link(value) and len(value) == 2 and value[0] in self._prompt]
 
     @staticmethod
     def _exception(kind: str, message: str, error: BaseException, **extra: Any) -> Error:
@@ -205,7 +210,7 @@ class Validator:
         kind, options = self._config(spec)
         value = inputs[name]
         info = {"input_name": name, "input_config": [kind, options]}
-        converter = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}.get(kind) if isinstance(kind, str) else None
+        converter = _CONVERTERS.get(kind) if isinstance(kind, str) else None
         if converter is not None:
             try:
                 value = inputs[name] = converter(value)

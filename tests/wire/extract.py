@@ -226,7 +226,8 @@ def dump(path: Path, value: Any) -> None:
             rows = ",\n  ".join(json.dumps(item, allow_nan=False) for item in part)
             lines.append(f' {json.dumps(key)}: [\n  {rows}\n ]')
         elif isinstance(part, dict):
-            rows = ",\n  ".join(f"{json.dumps(name)}: {json.dumps(item, allow_nan=False)}" for name, item in part.items())
+            rows = ",\n  ".join(f"{json.dumps(name)}: {json.dumps(item, allow_nan=False)}"
+                               for name, item in part.items())
             lines.append(f' {json.dumps(key)}: {{\n  {rows}\n }}')
         else:
             lines.append(f" {json.dumps(key)}: {json.dumps(part)}")
@@ -268,7 +269,8 @@ def _add_message(record: Dict[str, Any], seen: set, lines: List[str], version: s
         key, line = (version, shape), json.dumps({"text": text})
     elif "binary" in record:
         binary = record["binary"]
-        key = (version, binary["event"], binary.get("image_format") or str(binary.get("metadata", {}).get("image_type")))
+        kind = binary.get("image_format") or str(binary.get("metadata", {}).get("image_type"))
+        key = (version, binary["event"], kind)
         # only the head was recorded: 64 bytes, whole for short frames
         line = json.dumps({"binary_hex": binary["head_hex"], "len": binary["len"]})
     else:

@@ -98,7 +98,7 @@ def ksampler(run: Running, model: Model, seed: int, steps: int, cfg: float, samp
                            batch=1))[0]
     for step in range(1, steps + 1):
         run.sleep(run.options.step_ms / 1000)
-        run.progress(step, steps, pictures.emerging(small, step / steps, seed))
+        run.progress(step, steps, pictures.emerging(small, step / steps))
     return Result((latent,))
 
 

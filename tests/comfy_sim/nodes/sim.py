@@ -30,7 +30,7 @@ def sim_steps(run: Running, steps: int, ms: int, previews: bool, seed: int, imag
     small.thumbnail((256, 256))
     for step in range(1, steps + 1):
         run.sleep(ms / 1000)
-        run.progress(step, steps, pictures.emerging(small, step / steps, seed) if previews else None, preview_format)
+        run.progress(step, steps, pictures.emerging(small, step / steps) if previews else None, preview_format)
     return Result((image or [picture],))
 
 

@@ -18,7 +18,8 @@ async def _body(request: web.Request) -> Dict[str, Any]:
 
 async def get_log(request: web.Request) -> web.Response:
     life = life_of(request)
-    summary = sim_of(request).journal.summary()
+    newest = request.query.get("prompts")
+    summary = sim_of(request).journal.summary(int(newest) if newest is not None else None)
     summary.update(worker_alive=life.worker_alive, queue_running=len(life.queue.running_items()),
                    queue_pending=len(life.queue.pending_items()), history=len(life.queue.history()))
     return web.json_response(summary)

@@ -130,8 +130,8 @@ async def _upload(request: web.Request, save: Any) -> web.Response:
         raise ValueError("upload without a file name")
     subfolder = fields.get("subfolder", "")
     directory = Path(os.path.abspath(root / os.path.normpath(subfolder)))
-    target = os.path.abspath(directory / name)
-    if not (life.folders.contains(kind, directory) and life.folders.contains(kind, Path(target))) or ".." in Path(name).parts:
+    inside = life.folders.contains(kind, directory) and life.folders.contains(kind, directory / name.lstrip("/"))
+    if not inside or ".." in Path(name).parts:
         return web.Response(status=400)
     directory.mkdir(parents=True, exist_ok=True)
     contents = image.file.read()

@@ -160,5 +160,6 @@ def routes(traits: Traits) -> List[Route]:
     if traits.jobs_api:
         table += [Route("GET", "/api/jobs", list_jobs), Route("GET", "/api/jobs/{job_id}", get_job)]
     if traits.jobs_cancel:
-        table += [Route("POST", "/api/jobs/cancel", cancel_jobs), Route("POST", "/api/jobs/{job_id}/cancel", cancel_job)]
+        table += [Route("POST", "/api/jobs/cancel", cancel_jobs),
+                  Route("POST", "/api/jobs/{job_id}/cancel", cancel_job)]
     return table
