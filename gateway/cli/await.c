@@ -63,7 +63,7 @@ int await_job(struct cli *cli, const char *id, const struct await_options *optio
     }
     progress_bar_init(&bar, &cli->err, cli->is_quiet);
     end = follow_job(client, id, options->limit_s, &follower, &last);
-    progress_bar_clear(&bar);
+    progress_bar_end(&bar);
     switch (end) {
     case FOLLOW_ENDED:
         return end_of_job(cli, &last, options);

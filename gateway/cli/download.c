@@ -133,7 +133,8 @@ static int fetch(struct cli *cli, const cJSON *output, struct transfer *t)
     /* Made from the id, so that no answer can send us, and the API key, to another place. */
     buf_appendf(&path, "/v1/outputs/%s/content", member_text(output, "id"));
     request.path = buf_str(&path);
-    for (int attempt = 1; attempt <= TRIES && !terminal_is_interrupted(); attempt++) {
+    for (int attempt = 0; attempt < TRIES && !terminal_is_interrupted(); attempt++) {
+        (void)poll(NULL, 0, TRY_PAUSE_MS * attempt);
         if (!start_over(t)) {
             return cli_failed(cli, "cannot write: %m");
         }
@@ -148,7 +149,6 @@ static int fetch(struct cli *cli, const cJSON *output, struct transfer *t)
         if (reply.fault == CLIENT_ANSWERED && reply.status != 200 && reply.status < 500) {
             break;
         }
-        (void)poll(NULL, 0, TRY_PAUSE_MS * attempt);
     }
     if (reply.fault == CLIENT_ANSWERED && reply.status == 200) {
         return cli_failed(

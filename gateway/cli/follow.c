@@ -31,7 +31,7 @@ struct follow {
 
     cJSON *tree; /* of the last answer */
     struct job_facts job;
-    int64_t read_at;
+    int64_t submitted_at; /* on the monotonic clock, as well as it can be told */
 };
 
 static void pause_ms(int64_t ms)
@@ -45,8 +45,7 @@ static void show(void *arg)
     struct follow *f = arg;
 
     if (f->tree != NULL && f->lost_since == 0) {
-        f->follower->show(f->follower->arg, &f->job,
-                          f->job.total_ms + clock_mono_ms() - f->read_at);
+        f->follower->show(f->follower->arg, &f->job, clock_mono_ms() - f->submitted_at);
     }
 }
 
@@ -143,7 +142,9 @@ static bool take(struct follow *f, struct client_reply *reply)
     cJSON_Delete(f->tree);
     f->tree = tree;
     job_facts_read(tree, &f->job);
-    f->read_at = clock_mono_ms();
+    if (f->submitted_at == 0) {
+        f->submitted_at = clock_mono_ms() - age_ms(f->job.created_at);
+    }
     keep(f, reply);
     return true;
 }
@@ -165,6 +166,9 @@ static enum step round_once(struct follow *f)
     bool is_answer;
 
     ask(f, &reply);
+    if (reply.fault == CLIENT_INTERRUPTED) {
+        return STEP_AGAIN; /* the loop looks at the same flag */
+    }
     if (passes(&reply) && is_over(f)) {
         return STEP_OVER;
     }

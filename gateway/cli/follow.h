@@ -15,8 +15,7 @@
 
 #define FOLLOW_RECONNECT_MS 120000
 
-/* Called with every new state, and about once a second in between; the same elapsed
- * time as the gateway counts, from the submission on. */
+/* Called with every new state, and now and then in between; elapsed counts from the submission on. */
 struct follower {
     void (*show)(void *arg, const struct job_facts *job, int64_t elapsed_ms);
     void (*say)(void *arg, const char *text); /* trouble with the connection */

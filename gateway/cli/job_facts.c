@@ -2,8 +2,11 @@
 #include "cli/job_facts.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 void cjson_delete_ptr(cJSON **tree)
@@ -144,6 +147,22 @@ enum tone job_facts_tone(const struct job_facts *job)
         return end->tone;
     }
     return strcmp(job->status, "queued") == 0 ? TONE_PLAIN : TONE_BUSY;
+}
+
+int64_t age_ms(const char *time)
+{
+    struct tm tm = {0};
+    const char *rest = strptime(time, "%Y-%m-%dT%H:%M:%S", &tm);
+    int64_t age;
+
+    if (rest == NULL) {
+        return 0;
+    }
+    age = clock_wall_ms() - (int64_t)timegm(&tm) * 1000;
+    if (*rest == '.') {
+        age -= strtol(rest + 1, NULL, 10); /* three digits, milliseconds */
+    }
+    return age > 0 ? age : 0; /* the clocks of two machines differ */
 }
 
 void duration_text(struct buf *out, int64_t ms)

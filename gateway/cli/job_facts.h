@@ -56,6 +56,8 @@ bool job_facts_ended(const struct job_facts *job);
 /* The exit code that says how an ended job ended. */
 int job_facts_exit(const struct job_facts *job);
 enum tone job_facts_tone(const struct job_facts *job);
+/* How long ago an RFC 3339 time was, by this machine's clock; 0 when that cannot be told. */
+int64_t age_ms(const char *time);
 /* "2.4 s", "3 min 20 s", "2 h 5 min". */
 void duration_text(struct buf *out, int64_t ms);
 /* "640 B", "1.4 MB". */

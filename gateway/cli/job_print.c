@@ -5,9 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/id.h"
 #include "cli/progress_bar.h"
 
@@ -196,18 +194,11 @@ void job_print_all(const struct terminal *t, const struct job_facts *job, const 
     put_outputs(t, job, url);
 }
 
-/* "45 s", "3 min", "2 h", "5 d" since an RFC 3339 time; "" when it cannot be read. */
+/* "45 s", "3 min", "2 h", "5 d". */
 static void age_text(const char *created_at, struct buf *out)
 {
-    struct tm tm = {0};
-    const char *rest = strptime(created_at, "%Y-%m-%dT%H:%M:%S", &tm);
-    int64_t age;
+    int64_t age = age_ms(created_at) / 1000;
 
-    if (rest == NULL) {
-        return;
-    }
-    age = clock_wall_ms() / 1000 - (int64_t)timegm(&tm);
-    age = age > 0 ? age : 0; /* clocks of two machines differ */
     if (age < 60) {
         buf_appendf(out, "%" PRId64 " s", age);
     } else if (age < 3600) {

@@ -1,18 +1,27 @@
-/* progress_bar.c - the line is made for the width of the terminal at that moment; what does not fit
- * goes in this order: the node's title is cut, then the bar shrinks. */
+/* progress_bar.c - the line is made for the width of the terminal at that moment. The bar has a third of it
+ * whatever stands beside, so that it does not jump; when room is short, the node's title is cut. */
 #include "cli/progress_bar.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BAR_MIN     8
-#define BAR_MAX     40
-#define PERCENT_LEN 6
+#define LINE_MAX_BYTES 8192
+#define STATUS_COLUMNS 10
+#define BAR_MIN        14
+#define BAR_MAX        46
+#define BAR_NEEDS      50 /* columns for status, bar, steps and time */
+#define PERCENT_LEN    6
 
 void progress_bar_init(struct progress_bar *bar, const struct terminal *t, bool is_quiet)
 {
-    *bar = (struct progress_bar){.t = t, .is_quiet = is_quiet};
+    *bar = (struct progress_bar){.t = t, .is_quiet = is_quiet, .line = BUF_INIT(LINE_MAX_BYTES)};
+}
+
+void progress_bar_end(struct progress_bar *bar)
+{
+    progress_bar_clear(bar);
+    buf_clear(&bar->line);
 }
 
 void progress_bar_text(const struct terminal *t, double value, int columns, struct buf *out)
@@ -30,32 +39,33 @@ void progress_bar_text(const struct terminal *t, double value, int columns, stru
     buf_appendf(out, " %3d %%", (int)(value * 100));
 }
 
-/* What stands right of the bar, shortest form first: step of steps, then elapsed. */
-static void tail_text(const struct job_facts *job, int64_t elapsed_ms, struct buf *out)
+static int bar_columns(int columns)
 {
-    if (job->steps > 0) {
-        buf_appendf(out, "  step %d of %d", job->step, job->steps);
+    int third = columns / 3;
+
+    if (third < BAR_MIN) {
+        return BAR_MIN;
     }
-    buf_append_str(out, "  ");
-    duration_text(out, elapsed_ms);
+    return third < BAR_MAX ? third : BAR_MAX;
 }
 
 static void running_line(const struct terminal *t, const struct job_facts *job, int64_t elapsed_ms,
                          int columns, struct buf *out)
 {
     AUTO(buf_clear) struct buf tail = BUF_INIT(128);
+    int bar = bar_columns(columns);
     int room;
-    int bar;
 
-    tail_text(job, elapsed_ms, &tail);
-    terminal_pad(t, job->status, 10, out);
-    room = columns - 10 - (int)tail.len;
-    bar = room / 2 < BAR_MAX + PERCENT_LEN ? room / 2 : BAR_MAX + PERCENT_LEN;
-    bar = bar > BAR_MIN + PERCENT_LEN ? bar : BAR_MIN + PERCENT_LEN;
+    if (job->steps > 0) {
+        buf_appendf(&tail, "  step %d of %d", job->step, job->steps);
+    }
+    buf_append_str(&tail, "  ");
+    duration_text(&tail, elapsed_ms);
+    terminal_pad(t, job->status, STATUS_COLUMNS, out);
     buf_append_str(out, terminal_tone(t, TONE_BUSY));
     progress_bar_text(t, job->value, bar, out);
     buf_append_str(out, terminal_reset(t));
-    room -= bar + 2;
+    room = columns - STATUS_COLUMNS - bar - 2 - (int)tail.len;
     if (room > 3 && *job->node != '\0') {
         buf_append_str(out, "  ");
         (void)terminal_fit(t, job->node, room, out);
@@ -63,14 +73,17 @@ static void running_line(const struct terminal *t, const struct job_facts *job, 
     buf_append_span(out, buf_span(&tail));
 }
 
-static void waiting_line(const struct terminal *t, const struct job_facts *job, int64_t elapsed_ms,
-                         int columns, struct buf *out)
+/* Without a bar: while it waits, and where there is no room for one. */
+static void plain_line(const struct terminal *t, const struct job_facts *job, int64_t elapsed_ms,
+                       int columns, struct buf *out)
 {
     AUTO(buf_clear) struct buf line = BUF_INIT(256);
 
     buf_appendf(&line, "%-9.20s ", job->status);
     if (job->queue_position > 0) {
         buf_appendf(&line, "place %d in the queue  ", job->queue_position);
+    } else if (job->has_progress) {
+        buf_appendf(&line, "%d %%  ", (int)(job->value * 100));
     } else if (*job->phase != '\0') {
         buf_appendf(&line, "%.20s  ", job->phase);
     }
@@ -78,10 +91,16 @@ static void waiting_line(const struct terminal *t, const struct job_facts *job, 
     (void)terminal_fit(t, buf_str(&line), columns, out);
 }
 
+/* Only what differs is written: a terminal far away gets few bytes. */
 static void redraw(struct progress_bar *bar, const struct buf *line)
 {
+    if (bar->is_drawn && span_eq(buf_span(line), buf_span(&bar->line))) {
+        return;
+    }
     (void)fprintf(bar->t->file, "\r%s\033[K", buf_str(line));
     (void)fflush(bar->t->file);
+    buf_reset(&bar->line);
+    buf_append_span(&bar->line, buf_span(line));
     bar->is_drawn = true;
 }
 
@@ -113,7 +132,7 @@ static void tell_state(struct progress_bar *bar, const struct job_facts *job)
 
 void progress_bar_draw(struct progress_bar *bar, const struct job_facts *job, int64_t elapsed_ms)
 {
-    AUTO(buf_clear) struct buf line = BUF_INIT(8192);
+    AUTO(buf_clear) struct buf line = BUF_INIT(LINE_MAX_BYTES);
     /* The last column stays free: some terminals wrap when it is written. */
     int columns = terminal_columns(bar->t) - 1;
 
@@ -124,17 +143,17 @@ void progress_bar_draw(struct progress_bar *bar, const struct job_facts *job, in
         tell_state(bar, job);
         return;
     }
-    if (job->has_progress) {
+    if (job->has_progress && columns >= BAR_NEEDS) {
         running_line(bar->t, job, elapsed_ms, columns, &line);
     } else {
-        waiting_line(bar->t, job, elapsed_ms, columns, &line);
+        plain_line(bar->t, job, elapsed_ms, columns, &line);
     }
     redraw(bar, &line);
 }
 
 void progress_bar_say(struct progress_bar *bar, const char *text)
 {
-    AUTO(buf_clear) struct buf line = BUF_INIT(8192);
+    AUTO(buf_clear) struct buf line = BUF_INIT(LINE_MAX_BYTES);
 
     if (bar->is_quiet) {
         return;

@@ -13,7 +13,7 @@ def read_command_line(words):
     parser = argparse.ArgumentParser(prog="./check", add_help=False, allow_abbrev=False)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--campaign", action="store_true")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(words)

@@ -12,6 +12,7 @@ MINUTE = 60
 FUZZ_SECONDS = 10  # each target, in a plain ./check
 FUZZ_SECONDS_CAMPAIGN = 600
 CAMPAIGN_SCALE = "0.02"  # of the sizes in the issues; --campaign runs them whole
+REPORT_LINES = 30  # of a sanitizer, in the log of its stage
 PRODUCT = ["comfygate"]
 PYTHON = "/usr/bin/python3"
 
@@ -23,6 +24,11 @@ class Settings:
         self.seed = seed
         self.folder = pathlib.Path("build/check")
         self.jobs = os.cpu_count() or 2
+
+    def campaign_environment(self):
+        """Without a seed each campaign takes and tells its own."""
+        env = {"CAMPAIGN_SCALE": "1" if self.campaign else CAMPAIGN_SCALE}
+        return env if self.seed is None else {**env, "CAMPAIGN_SEED": self.seed}
 
     @property
     def gate_log(self):
@@ -78,12 +84,14 @@ def call_one(outcome, words, log, tick, limit, problem, env=None):
         outcome.failed(problem)
 
 
-def sanitizer_reports(outcome, stage, settings):
+def sanitizer_reports(outcome, stage, settings, log):
     """A report is a failure also when the test that caused it was content."""
     for path in sorted((settings.folder / "sanitizer").glob(f"{stage.name}.*")):
         lines = path.read_text(errors="replace").splitlines()
         head = next((line for line in lines if "ERROR" in line or "WARNING" in line or "runtime error" in line), "")
         outcome.failed(f"{path}: {head[:160]}")
+        with open(log, "a", encoding="utf-8") as out:
+            out.write("\n".join([f"---- {path}", *lines[:REPORT_LINES], ""]))
 
 
 def forget_reports(stage, settings):
@@ -132,9 +140,16 @@ def without_random_addresses(stage):
 
 def our_files(*endings):
     """What is, or is about to be, in git."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, check=False)
+    words = ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "-z"]
+    listed = subprocess.run(words, capture_output=True, check=False)
     names = listed.stdout.decode().split("\0")
     return [name for name in names if name.endswith(endings) and os.path.isfile(name)]
+
+
+def is_foreign(folder):
+    """A build folder that came along when the checkout was copied or moved belongs to another place."""
+    cache = pathlib.Path(folder, "CMakeCache.txt")
+    return cache.exists() and f"CMAKE_HOME_DIRECTORY:INTERNAL={os.getcwd()}\n" not in cache.read_text()
 
 
 # ---- stages --------------------------------------------------------------------------------
@@ -142,7 +157,7 @@ def our_files(*endings):
 
 def build(stage, settings, log, tick):
     outcome = Outcome()
-    words = ["cmake", "--preset", stage.preset]
+    words = ["cmake", *(["--fresh"] if is_foreign(f"build/{stage.preset}") else []), "--preset", stage.preset]
     targets = ["--target", *PRODUCT] if stage.preset == "lint" else []
     if call(outcome, words, log, tick, 5 * MINUTE, environment(stage, settings)):
         call_one(outcome, ["cmake", "--build", "--preset", stage.preset, *targets], log, tick, 20 * MINUTE,
@@ -184,7 +199,7 @@ def unit(stage, settings, log, tick):
              "--timeout", "300", "-j", str(settings.jobs), "--output-junit", str(junit)]
     good = call(outcome, words, log, tick, 15 * MINUTE, environment(stage, settings))
     add_junit(outcome, junit, good, "ctest")
-    sanitizer_reports(outcome, stage, settings)
+    sanitizer_reports(outcome, stage, settings, log)
     return outcome
 
 
@@ -192,13 +207,13 @@ def pytest(outcome, stage, settings, log, tick, words, limit, **env):
     forget_reports(stage, settings)
     junit = settings.folder / f"{stage.name}.xml"
     junit.unlink(missing_ok=True)
-    command = [*without_random_addresses(stage), PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra",
-               f"--junitxml={junit}", "-o", "junit_logging=no", *words]
+    command = [*without_random_addresses(stage), PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra",
+               f"--basetemp={settings.folder / 'tmp' / stage.name}", f"--junitxml={junit}", "-o", "junit_logging=no", *words]
     good = call(outcome, command, log, tick, limit, environment(
         stage, settings, COMFYGATE_BIN=pathlib.Path(f"build/{stage.preset}/bin/comfygate").resolve(),
         COMFYGATE_GATE_LOG=settings.gate_log.resolve(), **env))
     add_junit(outcome, junit, good, "pytest")
-    sanitizer_reports(outcome, stage, settings)
+    sanitizer_reports(outcome, stage, settings, log)
 
 
 def api(stage, settings, log, tick):
@@ -223,7 +238,7 @@ def campaign(stage, settings, log, tick):
         return outcome
     pytest(outcome, stage, settings, log, tick, ["tests/campaign"],
            48 * 60 * MINUTE if settings.campaign else 20 * MINUTE,
-           CAMPAIGN_SCALE="1" if settings.campaign else CAMPAIGN_SCALE, CAMPAIGN_SEED=settings.seed)
+           **settings.campaign_environment())
     return outcome
 
 
