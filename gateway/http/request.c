@@ -26,7 +26,6 @@ struct request *request_new(struct http_server *s, struct MHD_Connection *connec
 {
     struct request *r = xcalloc(1, sizeof *r);
 
-    (void)atomic_fetch_add(&s->open_requests, 1);
     r->server = s;
     r->parts = &s->parts;
     r->connection = connection;
@@ -50,7 +49,9 @@ void request_free(struct request *r)
         return;
     }
     log_access(r);
-    (void)atomic_fetch_sub(&r->server->open_requests, 1);
+    if (r->is_counted) {
+        (void)atomic_fetch_sub(&r->server->open_requests, 1);
+    }
     if (r->op != NULL) {
         r->op_free(r->op);
     }
@@ -281,6 +282,10 @@ enum MHD_Result request_body(struct request *r, struct span data)
 
 enum MHD_Result request_run(struct request *r)
 {
+    if (!r->is_counted) {
+        r->is_counted = true;
+        (void)atomic_fetch_add(&r->server->open_requests, 1);
+    }
     return r->refusal != NULL ? reply_problem(r, r->refusal) : r->next(r);
 }
 

@@ -43,6 +43,7 @@ struct request {
     int64_t began_mono_ms;
     unsigned status; /* answered; 0 = not yet */
     bool is_begun;
+    bool is_counted; /* in server->open_requests */
     bool must_close; /* what follows on this connection cannot be trusted */
 
     struct buf body;
