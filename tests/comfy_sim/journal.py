@@ -101,7 +101,8 @@ class Journal:
                 "life": self.lives,
             }
             if len(self.prompts) > self._keep:
-                self.prompts.popitem(last=False)
+                _, oldest = self.prompts.popitem(last=False)
+                self.executions.pop(oldest["prompt_id"], None)
             self._line("accepted", prompt_id=prompt_id, number=number, post=post, extra_data=extra_data)
 
     def started(self, post: int, prompt_id: str) -> None:
