@@ -40,8 +40,8 @@ struct cmd {
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
                           IDEMPOTENCY_KEY_REUSE, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
     char detail[320]; /* as long as struct err keeps it */
-    bool is_replay; /* SUBMIT: `job` names the job of the first request */
-    bool had_ended; /* CANCEL: nothing was left to cancel */
+    bool is_replay;   /* SUBMIT: `job` names the job of the first request */
+    bool had_ended;   /* CANCEL: nothing was left to cancel */
 };
 
 struct inbox;
