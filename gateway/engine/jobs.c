@@ -440,7 +440,7 @@ static void tick_job(struct engine *e, struct live_job *j, int64_t mono)
             backend_stall(j->backend, "a prompt runs without any sign of life");
         }
     }
-    if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING &&
+    if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING && !job_has_ended(row->status) &&
         mono - j->stop_began_mono_ms >= e->config->backend_cancel_ms) {
         struct backend *b = j->backend;
 

@@ -170,8 +170,8 @@ void look_tick_job(struct live_job *j, int64_t mono)
     if (j->history_due_mono_ms != 0 && mono >= j->history_due_mono_ms) {
         look_at_history(j);
     }
-    if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING && j->stop_call == NULL &&
-        mono - j->stop_sent_mono_ms >= STOP_AGAIN_MS) {
+    if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING && !job_has_ended(row->status) &&
+        j->stop_call == NULL && mono - j->stop_sent_mono_ms >= STOP_AGAIN_MS) {
         prompt_stop(j);
     }
 }

@@ -13,10 +13,11 @@ KILLS = 1000
 
 def test_crash_gateway(campaign):
     kills = campaign.count(KILLS, least=15)
-    stage = campaign.stage(sim={"step_ms": 0}, backend_doubt_ms=400)
+    stage = campaign.stage(sim={"step_ms": 0}, backend_doubt_ms=150)
     users = load.Load(stage, campaign.seed)
     for _ in range(kills):
-        time.sleep(campaign.random.choice([0.005, 0.05, 0.3]) * campaign.random.random())
+        # Most lives are short; some are long enough to look for a prompt in doubt and to send it again.
+        time.sleep(campaign.random.choice([0.01, 0.1, 0.6]) * campaign.random.random())
         stage.gateway.kill()
         stage.gateway.start()
         users.check()
