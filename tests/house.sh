@@ -17,7 +17,6 @@ list_files() {
     done
 }
 mapfile -t PRODUCT < <(list_files 'gateway/*.[ch]' 'gateway/*.def' 'discord-adapter/*.[ch]')
-mapfile -t ALL_C < <(list_files '*.c' '*.h')
 mapfile -t ALL_TEXT < <(list_files '*.c' '*.h' '*.def' '*.py' '*.sh' '*.sql' '*.cmake' 'demo' 'check' |
     grep -vx 'tests/house.sh')
 
@@ -93,7 +92,8 @@ check_includes() {
 }
 
 check_sizes() {
-    wc -l "${ALL_C[@]}" | awk '$2 != "total" && $1 > 600 { print $2 ":1: " $1 " lines; a file has at most 600" }' >>"$FOUND"
+    # A test suite may be longer: it is read by the case, and stays whole.
+    wc -l "${PRODUCT[@]}" | awk '$2 != "total" && $1 > 600 { print $2 ":1: " $1 " lines; a file has at most 600" }' >>"$FOUND"
     ctags -x --kinds-c=f --fields=+ne --_xformat='%{input} %{line} %{end} %{name}' "${PRODUCT[@]}" 2>/dev/null |
         awk '$3 - $2 + 1 > 60 { print $1 ":" $2 ": " $4 " has " $3 - $2 + 1 " lines; a function has at most 60" }' >>"$FOUND"
 }

@@ -4,6 +4,7 @@ import sys
 import time
 
 TAIL_LINES = 40
+PROBLEMS = 25  # lines of them that a stage shows
 BEAT_SECONDS = 30  # how often a stage that runs long is heard of, off a terminal
 
 
@@ -91,8 +92,10 @@ class Report:
         is_good = outcome.counts.failed == 0
         word = "ok" if is_good else "FAILED"
         self._line(f"{stage.name:<14} {word:<7} {_time(time.monotonic() - began):>8}  {outcome.counts}")
-        for problem in outcome.problems:
+        for problem in outcome.problems[:PROBLEMS]:
             self._line(f"    {problem}")
+        if len(outcome.problems) > PROBLEMS:
+            self._line(f"    ... and {len(outcome.problems) - PROBLEMS} more, see {log}")
         if not is_good:
             self.failures.append(stage.name)
             self._tail(log)
