@@ -4,7 +4,7 @@
 
 # To compile comfygate and its tests.
 PACKAGES_BUILD=(
-    gcc libc6-dev cmake ninja-build pkg-config python3
+    gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml
     libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev
     libsodium-dev libinih-dev libcmocka-dev
 )
@@ -13,7 +13,7 @@ PACKAGES_SIM=(python3 python3-aiohttp python3-pil)
 # To run everything that ./check runs.
 PACKAGES_CHECK=(
     clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck
-    python3-pytest python3-jsonschema python3-yaml sqlite3 curl
+    python3-pytest python3-jsonschema git
 )
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
@@ -33,7 +33,7 @@ missing_packages() {
 
 # Installs what is missing of its arguments; asks sudo for it when we are not root.
 install_packages() {
-    local missing as_root=()
+    local missing log as_root=()
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo "This is no Debian, so nothing is installed. It is made for Debian 12; the packages there are:" >&2
         echo "  $*" >&2
@@ -51,8 +51,15 @@ install_packages() {
         fi
         as_root=(sudo)
     fi
-    echo "Installing ${missing[*]}"
-    "${as_root[@]}" apt-get -qq -o Acquire::Retries=3 update &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 \
-            -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"
+    echo "Installing ${missing[*]} ..."
+    log=$(mktemp)
+    if ! { "${as_root[@]}" apt-get -q -o Acquire::Retries=3 update &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
+            -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+        echo "apt-get has failed; the end of what it said is:" >&2
+        tail -n 20 "$log" | sed 's/^/  | /' >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
 }

@@ -30,7 +30,7 @@ class Outcome:
     def __init__(self):
         self.counts = Counts()
         self.problems = []  # sentences, shown below the stage's line
-        self.logs = []  # whose ends are shown when it failed
+        self.has_told = False  # the problems say it all, the end of the log adds nothing
 
     def passed(self):
         self.counts.passed += 1
@@ -98,7 +98,8 @@ class Report:
             self._line(f"    ... and {len(outcome.problems) - PROBLEMS} more, see {log}")
         if not is_good:
             self.failures.append(stage.name)
-            self._tail(log)
+            if not outcome.has_told:
+                self._tail(log)
         return is_good
 
     def _tail(self, log):

@@ -193,6 +193,7 @@ def tidy(stage, settings, log, tick):
         found = sorted({line.replace(os.getcwd() + "/", "") for line in lines if ": error: " in line})
         outcome.failed(f"{len(found)} findings")
         outcome.problems += found
+        outcome.has_told = bool(found)
     return outcome
 
 
