@@ -57,6 +57,7 @@ struct comfy_ws {
     char reason[REASON_SIZE]; /* "" = not known yet */
     bool is_in_connect;       /* lws_client_connect_via_info is on the stack */
     bool has_greeted;
+    bool has_sent_close;
     bool is_ping_due;
     bool is_pong_awaited;
     int64_t heard_mono_ms;
@@ -176,6 +177,7 @@ static bool connect_to(struct comfy_ws *ws, const char *address)
     };
 
     ws->reason[0] = '\0';
+    loop_forget_complaint();
     ws->is_in_connect = true;
     if (lws_client_connect_via_info(&info) == NULL) {
         ws->wsi = NULL;
@@ -278,11 +280,16 @@ void comfy_ws_close(struct comfy_ws *ws)
 /* ---- pings -----------------------------------------------------------------------------------
  */
 
+static void on_beat(void *arg);
+
 /* Any byte from the server proves as much as a pong does. */
 static void note_life(struct comfy_ws *ws)
 {
     ws->heard_mono_ms = clock_mono_ms();
-    ws->is_pong_awaited = false;
+    if (ws->is_pong_awaited) {
+        ws->is_pong_awaited = false;
+        loop_timer_set(ws->loop, &ws->beat, ws->ping_ms, on_beat, ws);
+    }
 }
 
 static void on_beat(void *arg)
@@ -339,12 +346,22 @@ static int send_ping(struct comfy_ws *ws)
     return lws_write(ws->wsi, frame + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
+/* With a reason set, lws sends a close frame when told to end, and waits for the answer; told a
+ * second time it ends at once. */
+static int begin_close(struct comfy_ws *ws)
+{
+    if (ws->has_sent_close) {
+        return 0;
+    }
+    ws->has_sent_close = true;
+    lws_close_reason(ws->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
+    return -1;
+}
+
 static int on_writable(struct comfy_ws *ws)
 {
     if (ws->state == WS_CLOSING) {
-        /* With a reason set, lws sends a close frame when told to end, and waits for its answer. */
-        lws_close_reason(ws->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-        return -1;
+        return begin_close(ws);
     }
     if (!ws->has_greeted) {
         (void)lws_callback_on_writable(ws->wsi);
@@ -461,6 +478,8 @@ static int on_connect_failed(struct comfy_ws *ws, struct lws *wsi, struct span w
     if (status >= 100) {
         explain_refusal(ws, status);
         ws->next_address = ws->addresses.count; /* it is there: no other needs to be asked */
+    } else if (ws->is_tls && loop_complaint()[0] != '\0') {
+        (void)snprintf(ws->reason, sizeof ws->reason, "no connection: %s", loop_complaint());
     } else if (words.len > 0) {
         (void)snprintf(ws->reason, sizeof ws->reason, "no connection: %.*s",
                        words.len < 200 ? (int)words.len : 200, words.ptr);

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -306,10 +307,25 @@ static void make_protocols(struct loop *l, const struct lws_protocols *ws_protoc
     l->protocols[count] = EPOLL_PROTOCOL;
 }
 
+/* Why a certificate is refused, lws tells its log and nobody else. Its log belongs to the process,
+ * but it is written on the thread that calls lws. */
+static _Thread_local char complaint[160];
+
 static void log_lws(int level, const char *line)
 {
     (void)level;
-    log_debug("lws", LOG_S("text", line));
+    (void)snprintf(complaint, sizeof complaint, "%.*s", (int)strcspn(line, "\n"), line);
+    log_debug("lws", LOG_S("text", complaint));
+}
+
+const char *loop_complaint(void)
+{
+    return complaint;
+}
+
+void loop_forget_complaint(void)
+{
+    complaint[0] = '\0';
 }
 
 /* The authorities that curl trusts: HTTP and the WebSocket of one ComfyUI must not disagree. */

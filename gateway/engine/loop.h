@@ -26,6 +26,10 @@ enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
     MUST_CHECK;
 void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */
 struct lws_context *loop_lws(struct loop *l);
+/* The last error that lws has told in words since loop_forget_complaint; "" = none. Borrowed until
+ * the next turn. */
+const char *loop_complaint(void);
+void loop_forget_complaint(void);
 
 /* Waits until something happens, at most max_ms, and runs the callbacks that are due. */
 void loop_turn(struct loop *l, int max_ms);
