@@ -27,6 +27,9 @@
  * the rest of the machine may not take it as well. */
 #define FREE_BYTES_MIN ((uint64_t)64 * 1024 * 1024)
 
+#define WAL_TRIES    100
+#define WAL_PAUSE_US 20000
+
 /* ---- the store ------------------------------------------------------------------------------- */
 
 /* The folder of path, "." when it names none. */
@@ -58,27 +61,40 @@ static enum errc make_file(const char *path, struct err *e)
     return ERR_NONE;
 }
 
-static enum st set_wal(struct handle *h)
+/* SQLITE_OK when the file is in WAL mode; SQLITE_DONE when it cannot be. */
+static int try_wal(struct handle *h)
 {
     sqlite3_stmt *stmt = NULL;
-    bool is_wal = false;
     int rc = SQLITE_OK;
 
     errno = 0;
     rc = sqlite3_prepare_v2(h->db, "PRAGMA journal_mode = WAL", -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(stmt);
-        is_wal = rc == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+    }
+    if (rc == SQLITE_ROW) {
+        rc = strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0 ? SQLITE_OK
+                                                                            : SQLITE_DONE;
     }
     (void)sqlite3_finalize(stmt);
-    if (is_wal) {
-        return ST_OK;
+    return rc;
+}
+
+static enum st set_wal(struct handle *h)
+{
+    int rc = try_wal(h);
+
+    /* SQLite does not wait by itself here when somebody else opens the same new file. */
+    for (int i = 0; i < WAL_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
+        (void)usleep(WAL_PAUSE_US);
+        rc = try_wal(h);
     }
-    if (rc != SQLITE_ROW) {
-        return sqlite_failed(h->db, rc, "switching to WAL mode");
+    if (rc == SQLITE_DONE) {
+        store_reason_set(
+            "the file system does not allow SQLite's WAL mode (is it a network share?)");
+        return ST_FAIL;
     }
-    store_reason_set("the file system does not allow SQLite's WAL mode (is it a network share?)");
-    return ST_FAIL;
+    return rc == SQLITE_OK ? ST_OK : sqlite_failed(h->db, rc, "switching to WAL mode");
 }
 
 static enum errc open_store(const char *path, struct store **out, struct err *e)

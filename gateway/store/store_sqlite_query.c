@@ -88,27 +88,31 @@ static void out_of_memory(void)
 
 static bool is_disk_full(int rc, int cause)
 {
+    return (rc & 0xff) == SQLITE_FULL || cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+}
+
+/* The errno behind a result; 0 when it has none.
+ *
+ * SQLite says SQLITE_FULL for ENOSPC in a write, but neither for a quota nor for what fsync or
+ * ftruncate find out; and sqlite3_system_errno() knows only of some failures. So errno is looked
+ * at too: every call that may end in sqlite_failed sets it to 0 before. */
+static int cause_of(sqlite3 *db, int rc, int last_errno)
+{
+    int known = db != NULL ? sqlite3_system_errno(db) : 0;
+
     switch (rc & 0xff) {
-    case SQLITE_FULL:
-        return true;
     case SQLITE_IOERR:
-    case SQLITE_CANTOPEN: /* the -shm file could not be made */
-        return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+    case SQLITE_CANTOPEN:
+        return known != 0 ? known : last_errno;
     default:
-        return false;
+        return 0;
     }
 }
 
-/* SQLite says SQLITE_FULL for ENOSPC in a write, but neither for a quota nor for what fsync or
- * ftruncate find out; and sqlite3_system_errno() knows only of some failures. So errno is looked
- * at too: every call that may end here sets it to 0 before. */
 enum st sqlite_failed(sqlite3 *db, int rc, const char *doing)
 {
-    int cause = errno;
+    int cause = cause_of(db, rc, errno);
 
-    if (db != NULL && sqlite3_system_errno(db) != 0) {
-        cause = sqlite3_system_errno(db);
-    }
     if ((rc & 0xff) == SQLITE_NOMEM) {
         out_of_memory();
     }

@@ -1166,7 +1166,7 @@ static void check_after_crash(struct fixture *f, int acknowledged)
     fixture_open(f);
     count->highest = -1;
     assert_st(ST_OK, store_jobs(f->r, &all, count_batch, count, &has_more));
-    assert_in_range(count->highest, acknowledged, acknowledged + 1);
+    assert_true(count->highest == acknowledged || count->highest == acknowledged + 1);
     for (int i = 0; i <= count->highest; i++) {
         assert_int_equal(count->rows[i], CRASH_BATCH);
     }
@@ -1192,7 +1192,12 @@ static void test_kill_at_any_time(void **state)
             write_until_killed(f, pipe_fd[1]);
         }
         (void)close(pipe_fd[1]);
-        (void)usleep(20000 + pick(40000));
+        /* In every other round not before the first commit, which takes its time on a busy machine. */
+        if (round % 2 == 0) {
+            assert_int_equal(read(pipe_fd[0], &acknowledged, sizeof acknowledged),
+                             sizeof acknowledged);
+        }
+        (void)usleep(pick(40000));
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, NULL, 0), child);
         while (read(pipe_fd[0], &acknowledged, sizeof acknowledged) == sizeof acknowledged) {
