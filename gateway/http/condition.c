@@ -34,6 +34,7 @@ bool etag_is_any(const char *field)
 
 bool etag_listed(const char *field, const char *etag, bool is_weak_enough)
 {
+    struct span wanted = span_of(etag);
     struct span tag;
     bool is_weak = false;
 
@@ -44,7 +45,7 @@ bool etag_listed(const char *field, const char *etag, bool is_weak_enough)
         return true;
     }
     while (next_etag(&field, &tag, &is_weak)) {
-        if (span_is(tag, etag) && (is_weak_enough || !is_weak)) {
+        if (span_eq(tag, wanted) && (is_weak_enough || !is_weak)) {
             return true;
         }
     }

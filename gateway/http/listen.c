@@ -23,21 +23,23 @@ static void free_addresses(struct addrinfo **list)
 }
 
 /* Splits "host:port" at the last colon; brackets around the host are taken off. */
-static enum errc split(const char *address, char **host, const char **port, struct err *e)
+static enum errc split(const char *address, char host[NI_MAXHOST], const char **port, struct err *e)
 {
     const char *colon = strrchr(address, ':');
     size_t len = colon != NULL ? (size_t)(colon - address) : 0;
     bool is_bracketed = len >= 2 && address[0] == '[' && address[len - 1] == ']';
     int number = 0;
 
-    if (colon == NULL || !decimal_parse(colon + 1, 0, PORT_MAX, &number) ||
+    if (colon == NULL || len >= NI_MAXHOST || !decimal_parse(colon + 1, 0, PORT_MAX, &number) ||
         (!is_bracketed && memchr(address, ':', len) != NULL)) {
         return err_set(
             e, ERR_INVALID_PARAMETER,
             "server_listen: \"%s\" is not host:port, such as 127.0.0.1:8090 or [::1]:8090",
             address);
     }
-    *host = is_bracketed ? xstrndup(address + 1, len - 2) : xstrndup(address, len);
+    len -= is_bracketed ? 2 : 0;
+    memcpy(host, address + (is_bracketed ? 1 : 0), len);
+    host[len] = '\0';
     *port = colon + 1;
     return ERR_NONE;
 }
@@ -88,11 +90,11 @@ static char *url_of(int fd)
 enum errc listen_open(const char *address, bool is_loopback_only, int *out_fd, char **out_url,
                       struct err *e)
 {
-    AUTO(free_ptr) char *host = NULL;
+    char host[NI_MAXHOST] = "";
     AUTO(free_addresses) struct addrinfo *list = NULL;
     const char *port = NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    enum errc rc = split(address, &host, &port, e);
+    enum errc rc = split(address, host, &port, e);
     int fd;
     int failed;
 

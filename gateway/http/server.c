@@ -36,6 +36,7 @@ static void *on_target(void *server, const char *target, struct MHD_Connection *
     return request_new(server, connection, target);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_request(void *server, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **request)

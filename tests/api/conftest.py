@@ -1,8 +1,8 @@
-"""Fixtures of the API tests. Stories with a ComfyUI in them use stage.py instead."""
+"""Fixtures of the API tests: `gateway` without any ComfyUI, `stages` for stories with one."""
 import pytest
 
 from gateway import Gateway
-from stage import time_limit
+from stage import stages, time_limit  # noqa: F401  (stages is a fixture)
 
 TEST_LIMIT = 120  # seconds
 

@@ -14,7 +14,7 @@ import uuid
 import pytest
 
 import graphs
-from stage import eventually, stages  # noqa: F401  (stages is a fixture)
+from stage import eventually
 
 HUGE = '{"1": {"class_type": "Any", "inputs": {"seed": 18446744073709551615, "x": 7.0, "z": 1e400, "a": [1,  2]}}}'
 
@@ -584,7 +584,7 @@ def test_preview_without_one(gateway):
 # ---- with a ComfyUI ----------------------------------------------------------------------------------------
 
 
-def test_prefer_wait_with_a_picture(stages):  # noqa: F811
+def test_prefer_wait_with_a_picture(stages):
     stage = stages()
     stage.backend(lambda backend: backend["status"] == "up")
     answer = stage.gateway.request("POST", "/v1/jobs", json={"workflow": graphs.picture()}, headers={"Prefer": "wait=30"})
@@ -593,7 +593,7 @@ def test_prefer_wait_with_a_picture(stages):  # noqa: F811
     assert stage.gateway.request("GET", f"/v1/jobs/{answer.json()['id']}").header("ETag") == answer.header("ETag")
 
 
-def test_backend_filter_and_outputs_in_a_list(stages):  # noqa: F811
+def test_backend_filter_and_outputs_in_a_list(stages):
     stage = stages()
     jobs = [stage.finish(stage.submit(graphs.picture())) for _ in range(3)]
     listed = stage.gateway.json("GET", "/v1/jobs?backend=gpu0&status=succeeded&sort=created_at")["data"]
@@ -603,7 +603,7 @@ def test_backend_filter_and_outputs_in_a_list(stages):  # noqa: F811
     assert stage.gateway.json("GET", "/v1/jobs?sort=created_at")["data"] == jobs, "the same from the store alone"
 
 
-def test_patch_while_it_runs(stages):  # noqa: F811
+def test_patch_while_it_runs(stages):
     """Changing the title of a running job disturbs nothing, and its ETag is honoured though it changes quickly."""
     stage = stages()
     job = stage.submit(graphs.steps(30, ms=50))
@@ -620,7 +620,7 @@ def test_patch_while_it_runs(stages):  # noqa: F811
     assert stage.finish(job)["title"] == "while it runs"
 
 
-def test_delete_while_it_runs(stages):  # noqa: F811
+def test_delete_while_it_runs(stages):
     stage = stages()
     job = stage.submit(graphs.steps(20, ms=50))
     stage.until(job, lambda seen: seen["status"] == "running")
@@ -632,7 +632,7 @@ def test_delete_while_it_runs(stages):  # noqa: F811
     assert stage.gateway.request("GET", output["url"]).status == 404
 
 
-def test_listing_while_everything_moves(stages):  # noqa: F811
+def test_listing_while_everything_moves(stages):
     """Every page that is seen meanwhile is as documented (the gate looks), and no job is twice on it."""
     stage = stages(sim={"step_ms": 2})
     is_over = threading.Event()
@@ -656,7 +656,7 @@ def test_listing_while_everything_moves(stages):  # noqa: F811
             looker.result(20)
 
 
-def test_json_of_a_job_is_the_same_from_hub_and_store(stages):  # noqa: F811
+def test_json_of_a_job_is_the_same_from_hub_and_store(stages):
     stage = stages()
     job = stage.finish(stage.submit(graphs.picture(), title="\u2028 <b>&\"\\ \u0001", metadata={"k": "\U0001f3a8"}))
     stage.gateway.restart()

@@ -6,13 +6,12 @@ import json
 import pytest
 
 import graphs
-from stage import stages  # noqa: F401  (stages is a fixture)
 
 SIZE = 300_000
 
 
 @pytest.fixture
-def stage(stages):  # noqa: F811
+def stage(stages):
     return stages()
 
 
