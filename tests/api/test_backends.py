@@ -68,15 +68,31 @@ def test_one_dies_the_other_takes_over(stages):
     assert job["attempt"] == 2 and len(job["outputs"]) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a backend that stays away keeps its jobs until stall_seconds")
 def test_one_dies_for_good(stages):
-    """The server that ran the job never comes back, and another one is idle: the job runs there, in time."""
-    stage = stages(sims=TWO)
-    job = stage.submit(graphs.steps(40, ms=50))
-    running = stage.until(job, lambda j: j["status"] == "running")
+    """The server that ran a job, and had another ready, never comes back: both run on the other one, in time."""
+    stage = stages(sims=TWO, backend_lost_seconds=1)
+    jobs = [stage.submit(graphs.steps(40, ms=50)) for _ in range(4)]
+    for job in jobs:
+        stage.until(job, lambda j: j["phase"] in ("submitted", "executing"))
+    running = stage.until(jobs[0], lambda j: j["status"] == "running")
     stage.sims[running["backend"]].kill9()
-    job = stage.finish(job, timeout=8)
-    assert job["attempt"] == 2 and job["backend"] != running["backend"]
+    ended = [stage.finish(job, timeout=30) for job in jobs]
+    assert {job["backend"] for job in ended} == set(TWO) - {running["backend"]}
+    assert sorted(job["attempt"] for job in ended) == [1, 1, 2, 2]
+
+
+def test_one_that_was_only_unreachable(stages):
+    """The server had only lost its network for longer than we wait: what it still has of ours is taken out again."""
+    stage = stages(sims=TWO, backend_lost_seconds=1, backend_timeout_ms=500)
+    job = stage.submit(graphs.steps(100, ms=50))
+    running = stage.until(job, lambda j: j["status"] == "running")
+    lost = stage.sims[running["backend"]]
+    lost.pause()
+    again = stage.until(job, lambda j: j["status"] == "running" and j["attempt"] == 2)
+    assert again["backend"] != running["backend"]
+    lost.resume()
+    eventually(lambda: lost.log()["queue_running"], lambda count: count == 0, timeout=3)
+    assert stage.finish(job)["attempt"] == 2
 
 
 def test_stalled_one_gives_its_jobs_back(stages):
@@ -99,6 +115,8 @@ def test_stalled_one_gives_its_jobs_back(stages):
 def test_backend_taken_out_of_the_settings(stages):
     """The server that has the job is not configured any more at the next start: the job runs elsewhere."""
     stage = stages(sims=TWO)
+    for name in TWO:
+        stage.backend(lambda b: b["status"] == "up", name=name)
     job = stage.submit(graphs.steps(60, ms=50), backend="left")
     free = stage.submit(graphs.steps(60, ms=50))
     stage.until(job, lambda j: j["status"] == "running")

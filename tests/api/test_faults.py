@@ -222,7 +222,8 @@ def test_fault_08_killed_while_running(stages):
     stage.backend(lambda b: b["status"] == "down")
     stage.sim.start()
     ended = [stage.finish(job, timeout=30) for job in jobs]
-    assert [job["attempt"] for job in ended] == [2, 2, 1]
+    assert ended[0]["attempt"] == 2 and ended[2]["attempt"] == 1
+    assert ended[1]["attempt"] in (1, 2), "1 when the kill came before the answer to its POST"
     assert stage.executions_by_job() == {jobs[0]["id"]: 2, jobs[1]["id"]: 1, jobs[2]["id"]: 1}
 
 

@@ -424,6 +424,20 @@ def test_cancel_while_the_post_is_under_way(stages):
     eventually(lambda: stage.sim.log(), lambda log: log["queue_running"] + log["queue_pending"] == 0)
 
 
+def test_cancel_while_fetching(stages):
+    """Canceled when ComfyUI is through with it: the result is kept, and whoever runs meanwhile is left alone."""
+    stage = stages(backend_cancel_ms=300)
+    stage.sim.faults({"http_delay": {"path": "/view", "ms": 800, "count": 1}})
+    job = stage.submit(graphs.picture())
+    beside = stage.submit(graphs.steps(30, ms=50))
+    stage.until(job, lambda j: j["phase"] == "collecting")
+    assert stage.cancel(job).json()["status"] == "canceling"
+    job = stage.finish(job)
+    assert [w["code"] for w in job["warnings"]] == ["cancel_too_late"]
+    assert stage.finish(beside)["attempt"] == 1
+    assert stage.gateway_log("backend_stalled") == []
+
+
 def test_timeout(stages):
     """A job that runs longer than it may is stopped and says so; the next one is not harmed."""
     stage = stages()

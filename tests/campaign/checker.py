@@ -73,8 +73,8 @@ def files(stage, wanted):
 
 
 def log(stage):
-    """The gateway never complained about itself."""
-    bad = [line for line in stage.gateway_log() if line["lvl"] == "error"]
+    """The gateway never complained about itself, nor about a ComfyUI that only died."""
+    bad = [line for line in stage.gateway_log() if line["lvl"] == "error" or line["ev"] == "backend_stalled"]
     assert bad == [], bad[:5]
     text = (stage.directory / "gateway.log").read_text()
     for word in ("AddressSanitizer", "ThreadSanitizer", "runtime error", "BUG", "Assertion"):
