@@ -46,6 +46,24 @@ static bool span_is_nocase(struct span a, const char *text)
     return a.len == strlen(text) && strncasecmp(a.ptr, text, a.len) == 0;
 }
 
+/* Of these, whoever reads the first and whoever reads the last would disagree. */
+static bool is_repeated(struct framing *f, struct span name)
+{
+    static const char *const ONCE[] = {
+        "Host",   "Content-Length",  "Transfer-Encoding", "Content-Type", "Content-Encoding",
+        "Origin", "Idempotency-Key", "Authorization",     "Range",        "If-Range"};
+
+    for (unsigned i = 0; i < COUNT_OF(ONCE); i++) {
+        if (span_is_nocase(name, ONCE[i])) {
+            bool was_seen = (f->seen & 1U << i) != 0;
+
+            f->seen |= 1U << i;
+            return was_seen;
+        }
+    }
+    return false;
+}
+
 void framing_field(struct framing *f, struct span name, struct span value)
 {
     if (!is_token(name)) {
@@ -53,12 +71,15 @@ void framing_field(struct framing *f, struct span name, struct span value)
     } else if (has_control(value)) {
         f->fault = "A header field holds a control character.";
     }
+    if (is_repeated(f, name)) {
+        f->fault = "A header field that may come once comes twice.";
+    }
     if (span_is_nocase(name, "Host")) {
-        f->hosts++;
+        f->has_host = true;
     } else if (span_is_nocase(name, "Content-Length")) {
-        f->lengths++;
+        f->has_length = true;
     } else if (span_is_nocase(name, "Transfer-Encoding")) {
-        f->encodings++;
+        f->has_encoding = true;
         f->is_chunked = span_is_nocase(value, "chunked");
     }
 }
@@ -68,16 +89,13 @@ enum errc framing_check(const struct framing *f, const char *version, struct err
     const char *fault = f->fault;
     bool is_http11 = strcmp(version, "HTTP/1.1") == 0;
 
-    if (fault == NULL && (f->hosts > 1 || (f->hosts == 0 && is_http11))) {
-        fault = f->hosts > 1 ? "There is more than one Host field." : "The Host field is missing.";
+    if (fault == NULL && !f->has_host && is_http11) {
+        fault = "The Host field is missing.";
     }
-    if (fault == NULL && f->lengths > 1) {
-        fault = "There is more than one Content-Length field.";
-    }
-    if (fault == NULL && f->encodings > 0) {
-        if (f->lengths > 0) {
+    if (fault == NULL && f->has_encoding) {
+        if (f->has_length) {
             fault = "There are both Content-Length and Transfer-Encoding.";
-        } else if (f->encodings > 1 || !f->is_chunked || !is_http11) {
+        } else if (!f->is_chunked || !is_http11) {
             fault = "The only Transfer-Encoding that is understood is chunked, in HTTP/1.1.";
         }
     }

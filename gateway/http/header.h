@@ -15,9 +15,10 @@
 
 /* Filled field by field, then judged. Zero is "none seen". */
 struct framing {
-    unsigned hosts;
-    unsigned lengths;
-    unsigned encodings;
+    unsigned seen; /* bit by bit, the fields that may come once */
+    bool has_host;
+    bool has_length;
+    bool has_encoding;
     bool is_chunked;
     const char *fault; /* what is wrong with a field, as a sentence; NULL = nothing */
 };

@@ -86,7 +86,7 @@ static enum MHD_Result see_field(void *framing, enum MHD_ValueKind kind, const c
 
 static enum errc check_framing(struct request *r, const char *version, struct err *e)
 {
-    struct framing framing = {.hosts = 0};
+    struct framing framing = {.seen = 0};
 
     (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_field, &framing);
     return framing_check(&framing, version, e);
@@ -316,4 +316,8 @@ enum MHD_Result request_push(struct request *r, handler_fn *next)
 void request_cmd_error(const struct request *r, struct err *e)
 {
     (void)err_set(e, r->cmd.result, "%s", r->cmd.detail);
+    if (r->cmd.result == ERR_VALIDATION_ERROR) {
+        /* Only together with what the job has can be told that metadata becomes too much. */
+        (void)err_at(e, r->cmd.result, "/metadata", "too_many", "%s", r->cmd.detail);
+    }
 }

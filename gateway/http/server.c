@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -27,6 +28,8 @@
 #define SILENCE_S 30U
 /* Longest wait, when stopping, for answers that are being sent. */
 #define DRAIN_MS 1000
+/* Of the store, the files, ComfyUI and the threads, beside the connections. */
+#define OTHER_DESCRIPTORS 512
 
 /* ---- callbacks ------------------------------------------------------------------------------------ */
 
@@ -86,6 +89,20 @@ static PRINTF_LIKE(2, 0) void on_message(void *arg, const char *fmt, va_list arg
 
 /* ---- life ----------------------------------------------------------------------------------------- */
 
+/* A system that is set up for small programs lets them have 1024 descriptors, fewer than waiters. */
+static void raise_descriptor_limit(rlim_t needed)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed) {
+        log_warn("descriptors_short", LOG_I("wanted", needed), LOG_I("limit", limit.rlim_cur));
+    }
+}
+
 static enum errc start_daemon(struct http_server *s, struct err *e)
 {
     const struct config *c = s->parts.config;
@@ -118,6 +135,7 @@ enum errc http_start(const struct http_parts *parts, struct http_server **out, s
     atomic_init(&s->is_quiesced, false);
     atomic_init(&s->open_requests, 0);
     reader_key_open(s);
+    raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
     rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
     if (rc == ERR_NONE) {
         rc = start_daemon(s, e);

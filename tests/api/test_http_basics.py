@@ -287,6 +287,8 @@ CLOSED_AFTER_400 = {
     "chunked in HTTP/1.0": POST.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two hosts": GET + b"Host: localhost\r\n\r\n",
     "two different hosts": GET + b"Host: evil.example\r\n\r\n",
+    "two media types": POST + b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+    "two keys": POST + b"Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 2\r\n\r\n{}",
     "no host": b"GET /livez HTTP/1.1\r\n\r\n",
     "space before the colon": POST + b"Content-Length : 2\r\n\r\n{}",
     "a carriage return in a value": GET + b"X: a\rb\r\n\r\n",

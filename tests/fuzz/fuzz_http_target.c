@@ -79,7 +79,8 @@ static void check_filter(const struct uri *uri)
         bug_if(filter.limit < 1 || filter.limit > 200);
         bug_if(filter.metadata_count > FILTER_METADATA_MAX);
     }
-    (void)uri_check_params(uri, "status tag metadata.*", &e);
+    code = uri_check_params(uri, "status tag metadata.*", &e);
+    bug_if(code != ERR_NONE && e.item_count == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -19,7 +19,7 @@ struct field {
 
 static enum errc judge(const struct field *fields, const char *version)
 {
-    struct framing framing = {.hosts = 0};
+    struct framing framing = {.seen = 0};
     struct err e = ERR_INIT;
     enum errc code;
 
@@ -46,6 +46,18 @@ static void test_framing(void **state)
         {"1.0 needs no host", "HTTP/1.0", {{"Accept", "x"}}, true},
         {"a tab in a value", "HTTP/1.1", {{"Host", "x"}, {"A", "b\tc"}}, true},
         {"bytes above ASCII", "HTTP/1.1", {{"Host", "x"}, {"A", "\xc3\xa9"}}, true},
+        {"two keys",
+         "HTTP/1.1",
+         {{"Host", "x"}, {"Idempotency-Key", "a"}, {"idempotency-key", "a"}},
+         false},
+        {"two types",
+         "HTTP/1.1",
+         {{"Host", "x"}, {"Content-Type", "a/b"}, {"Content-Type", "c/d"}},
+         false},
+        {"other fields may come often",
+         "HTTP/1.1",
+         {{"Host", "x"}, {"Accept", "a"}, {"Accept", "b"}, {"X-Y", "c"}, {"X-Y", "c"}},
+         true},
         {"no host", "HTTP/1.1", {{"Accept", "x"}}, false},
         {"two hosts", "HTTP/1.1", {{"Host", "x"}, {"Host", "x"}}, false},
         {"two hosts in 1.0", "HTTP/1.0", {{"Host", "x"}, {"host", "y"}}, false},
