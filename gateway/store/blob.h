@@ -14,7 +14,7 @@
  *   data/staging/tmp-…         being written
  *
  * Threads: a blob_writer belongs to one thread at a time; blob_stage does the
- * fsync and may take long (worker thread); the rest any thread.
+ * fsync and may take long (worker thread); the rest any thread. Locks: one, inside.
  */
 #ifndef CG_STORE_BLOB_H
 #define CG_STORE_BLOB_H
