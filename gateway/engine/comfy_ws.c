@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "core/comfy_wire.h"
 #include "engine/resolve.h"
 
@@ -417,14 +418,16 @@ static int on_receive(struct comfy_ws *ws, struct span data)
 static int on_peer_close(struct comfy_ws *ws, struct span payload)
 {
     const unsigned char *byte = (const unsigned char *)payload.ptr;
+    struct span words = SPAN_NONE;
 
     if (payload.len < 2) {
         (void)snprintf(ws->reason, sizeof ws->reason, "closed by the server");
         return 0;
     }
+    words = (struct span){payload.ptr + 2, payload.len - 2};
+    words.len = utf8_valid(words) ? words.len : 0;
     (void)snprintf(ws->reason, sizeof ws->reason, "closed by the server with code %d%s%.*s",
-                   byte[0] << 8 | byte[1], payload.len > 2 ? ": " : "",
-                   (int)(payload.len - 2 < 120 ? payload.len - 2 : 120), payload.ptr + 2);
+                   byte[0] << 8 | byte[1], words.len > 0 ? ": " : "", (int)words.len, words.ptr);
     return 0;
 }
 

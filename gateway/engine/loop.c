@@ -345,6 +345,7 @@ static bool open_lws(struct loop *l)
         .protocols = l->protocols,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
         .client_ssl_ca_filepath = authorities(curl),
+        .http_proxy_address = "", /* without it: the environment's */
         .fd_limit_per_thread = LWS_FDS_MAX,
         .pt_serv_buf_size = LWS_CHUNK,
         .ka_time = KEEPALIVE_S,

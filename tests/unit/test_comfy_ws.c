@@ -424,6 +424,24 @@ static void test_no_connection(void **state)
     assert_closes(*state, config, "hang", 0, "no connection within 0.2 s");
 }
 
+/* lws would take one from the environment by itself. */
+static void test_no_proxy(void **state)
+{
+    struct place *p = NULL;
+    struct probe c = {.free_at = NO_EVENT};
+
+    (void)state;
+    /* NOLINTBEGIN(concurrency-mt-unsafe): nobody else reads it meanwhile */
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+    p = open_place(NULL);
+    (void)unsetenv("http_proxy");
+    /* NOLINTEND(concurrency-mt-unsafe) */
+    connect_to(p, &c, "echo");
+    turn_until(&c, &c.opened, 1);
+    clear(&c);
+    (void)tear_down((void **)&p);
+}
+
 /* A name with two addresses, of which the first has no server. */
 static void test_next_address(void **state)
 {
@@ -600,6 +618,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_server_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_connection, set_up, tear_down),
+        cmocka_unit_test(test_no_proxy),
         cmocka_unit_test_setup_teardown(test_next_address, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_early_and_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_within_events, set_up, tear_down),
