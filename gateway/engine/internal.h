@@ -63,6 +63,8 @@ struct live_job {
     bool is_history_proof;       /* the request began after that: an empty answer means lost */
     int history_tries;           /* without finding it, since the last sign of an end */
     int64_t history_due_mono_ms; /* 0 = none planned */
+    int history_failures;        /* answers in a row that told nothing; */
+    int64_t history_bad_mono_ms; /* since when */
     struct comfy_history heard;  /* outputs of `executed` messages, for when history is gone */
     int64_t started_mono_ms;     /* for the timeout */
     int64_t last_sign_mono_ms;   /* last message about this prompt */
@@ -166,6 +168,8 @@ struct live_job *jobs_load(struct engine *e, struct id job, enum st *st) ON_ENGI
 struct live_job *jobs_adopt(struct engine *e, struct job_row *row) ON_ENGINE;
 /* The row as this turn's events have made it so far. */
 const struct job_row *jobs_row(const struct live_job *j) ON_ENGINE;
+/* Not even this turn's events have taken it out of its ComfyUI. */
+bool jobs_is_inside(const struct live_job *j) ON_ENGINE;
 /* For changes that are not events of the state machine (a PATCH): a row to change. */
 struct job_row *jobs_edit(struct engine *e, struct live_job *j) ON_ENGINE;
 /* Applies an event to the copy that this turn will commit. */

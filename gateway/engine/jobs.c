@@ -34,6 +34,13 @@ const struct job_row *jobs_row(const struct live_job *j)
     return j->has_next ? &j->next : &j->row;
 }
 
+bool jobs_is_inside(const struct live_job *j)
+{
+    enum job_phase phase = jobs_row(j)->phase;
+
+    return phase == PHASE_SUBMITTED || phase == PHASE_EXECUTING || phase == PHASE_COLLECTING;
+}
+
 struct live_job *jobs_adopt(struct engine *e, struct job_row *row)
 {
     struct live_job *j = xcalloc(1, sizeof *j);

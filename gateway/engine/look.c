@@ -34,6 +34,16 @@ void look_soon(struct backend *b, int64_t in_ms)
 
 /* ---- history --------------------------------------------------------------------------------- */
 
+static int64_t pause_after(int64_t first_ms, int tries)
+{
+    int64_t pause = first_ms;
+
+    for (int i = 0; i < tries && pause < HISTORY_MAX_MS; i++) {
+        pause *= 2;
+    }
+    return pause < HISTORY_MAX_MS ? pause : HISTORY_MAX_MS;
+}
+
 static void lost(struct live_job *j) ON_ENGINE;
 static void lost(struct live_job *j)
 {
@@ -79,13 +89,8 @@ static void not_in_history(struct live_job *j, int64_t mono)
         resolve_doubt(j, mono);
     } else {
         /* A sign of the end that came before history was written: ask again. */
-        int64_t pause = HISTORY_FIRST_MS;
-
-        for (int i = 0; i < j->history_tries && pause < HISTORY_MAX_MS; i++) {
-            pause *= 2;
-        }
+        j->history_due_mono_ms = mono + pause_after(HISTORY_FIRST_MS, j->history_tries);
         j->history_tries++;
-        j->history_due_mono_ms = mono + (pause < HISTORY_MAX_MS ? pause : HISTORY_MAX_MS);
     }
 }
 
@@ -115,6 +120,29 @@ static void in_history(struct live_job *j, struct comfy_history *h)
     }
 }
 
+/* An answer that tells nothing. The queue no longer has the prompt, so this must come to an end: what
+ * never answers shall not keep the job for ever. */
+static void history_failed(struct live_job *j, const char *why, int64_t mono) ON_ENGINE;
+static void history_failed(struct live_job *j, const char *why, int64_t mono)
+{
+    struct backend *b = j->backend;
+    const struct config *c = b->engine->config;
+
+    if (j->history_failures++ == 0) {
+        j->history_bad_mono_ms = mono;
+    }
+    j->history_due_mono_ms = mono + pause_after(c->backend_poll_ms, j->history_failures - 1);
+    look_soon(b, c->backend_poll_ms);
+    if (b->is_known && j->is_absent_in_queue &&
+        mono - j->history_bad_mono_ms >= c->backend_lost_seconds * 1000) {
+        log_warn("prompt_untold", LOG_S("job", j->row.id.text), LOG_S("backend", b->address->name),
+                 LOG_S("prompt", j->row.prompt_id.text), LOG_S("reason", why));
+        (void)jobs_event_trouble(b->engine, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
+                                 "The ComfyUI \"%s\" does not tell what became of the job: %s.",
+                                 b->address->name, why);
+    }
+}
+
 static void on_history(void *arg, const struct call_result *result)
 {
     struct live_job *j = arg;
@@ -123,15 +151,15 @@ static void on_history(void *arg, const struct call_result *result)
 
     assume_engine_role();
     j->history = NULL;
-    if (job_has_ended(jobs_row(j)->status)) {
+    if (!jobs_is_inside(j)) {
         return;
     }
     if (result->end != CALL_ANSWERED || result->status != 200 ||
         !comfy_history_parse(result->body, jobs_row(j)->prompt_id, buf_span(&j->graph), &h)) {
-        j->history_due_mono_ms = mono + j->backend->engine->config->backend_poll_ms;
-        look_soon(j->backend, 0);
+        history_failed(j, result->end != CALL_ANSWERED ? result->reason : "no valid history", mono);
         return;
     }
+    j->history_failures = 0;
     if (h.end == COMFY_END_NONE) {
         not_in_history(j, mono);
     } else {
@@ -146,6 +174,10 @@ void look_at_history(struct live_job *j)
     AUTO(buf_clear) struct buf path = BUF_INIT(128);
     const struct config *c = j->backend->engine->config;
 
+    if (j->collection != NULL && jobs_row(j)->phase != PHASE_COLLECTING) {
+        /* Said before, but the commit has failed. */
+        (void)jobs_event(j->backend->engine, j, (struct job_event){.kind = EV_FINISHED});
+    }
     if (j->history != NULL || j->collection != NULL) {
         return;
     }
@@ -190,7 +222,9 @@ static void absent(struct live_job *j, int64_t look_began)
         return;
     }
     j->is_absent_in_queue = true;
-    look_at_history(j);
+    if (j->history_failures == 0) { /* else it is asked when it is due */
+        look_at_history(j);
+    }
 }
 
 static void compare(struct live_job *j, const struct comfy_queue *queue, int64_t look_began)
@@ -245,7 +279,7 @@ static void take_queue(struct backend *b, const struct comfy_queue *queue, int64
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
-        if (j->backend == b && !job_has_ended(jobs_row(j)->status)) {
+        if (j->backend == b && jobs_is_inside(j)) {
             compare(j, queue, b->look_began_mono_ms);
         }
     }
