@@ -418,7 +418,7 @@ static int on_receive(struct comfy_ws *ws, struct span data)
 static int on_peer_close(struct comfy_ws *ws, struct span payload)
 {
     const unsigned char *byte = (const unsigned char *)payload.ptr;
-    struct span words = SPAN_NONE;
+    struct span words;
 
     if (payload.len < 2) {
         (void)snprintf(ws->reason, sizeof ws->reason, "closed by the server");
