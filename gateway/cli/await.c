@@ -34,7 +34,7 @@ static int end_of_job(struct cli *cli, const struct client_reply *last,
     } else if (job.error != NULL) {
         job_print_result(&cli->err, &job, client_url(cli->client));
     }
-    if (options->download_dir != NULL) {
+    if (options->download_dir != NULL && cJSON_GetArraySize(job.outputs) > 0) {
         code = download_outputs(cli, &job, options->download_dir,
                                 cli->is_json ? &cli->err : &cli->out);
     }

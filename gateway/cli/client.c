@@ -21,6 +21,7 @@ struct client {
     char *authorization; /* whole header line, or NULL */
     char *agent;
     bool is_loopback;
+    bool was_answered;
 };
 
 /* One exchange while curl calls back. */
@@ -100,6 +101,11 @@ void client_free(struct client *c)
 const char *client_url(const struct client *c)
 {
     return c->url;
+}
+
+bool client_was_answered(const struct client *c)
+{
+    return c->was_answered;
 }
 
 void client_reply_clear(struct client_reply *r)
@@ -222,7 +228,6 @@ static void set_up(const struct client *c, const char *url, struct curl_slist *l
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, c->agent);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_LIMIT_MS);
     /* Less than one byte a second for this long: a slow download of any length is fine. */
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -283,6 +288,7 @@ bool client_call(struct client *c, const struct client_request *request, struct 
     out->status = (int)status;
     (void)snprintf(out->why, sizeof out->why, "%s",
                    words[0] != '\0' ? words : curl_easy_strerror(code));
+    c->was_answered = c->was_answered || out->fault == CLIENT_ANSWERED;
     return out->fault == CLIENT_ANSWERED;
 }
 

@@ -22,6 +22,9 @@ enum errc client_new(const char *url, const char *key, struct client **out, stru
 void client_free(struct client *c);             /* NULL is fine */
 const char *client_url(const struct client *c); /* without a slash at its end; borrowed */
 
+/* Whether any exchange was answered: then it is there, and may come back. */
+bool client_was_answered(const struct client *c);
+
 #define CLIENT_HEADERS_MAX 4
 
 struct client_request {

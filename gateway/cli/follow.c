@@ -14,6 +14,7 @@
 
 #define POLL_MS          20000 /* longest single long poll */
 #define ANSWER_MS        15000 /* and how late its answer may be */
+#define STRANGER_MS      5000  /* patience with what took a connection and never answered */
 #define PAUSE_MIN_MS     250
 #define PAUSE_MAX_MS     5000
 #define DRAW_INTERVAL_MS 50  /* a terminal is redrawn at most this often */
@@ -24,8 +25,7 @@ struct follow {
     const char *id;
     const struct follower *follower;
     struct client_reply *last;
-    int64_t deadline; /* -1 = none */
-    bool was_answered;
+    int64_t deadline;   /* -1 = none */
     int64_t lost_since; /* 0 = connected */
     int64_t pause_ms;
 
@@ -96,14 +96,15 @@ static bool bear(struct follow *f, const struct client_reply *reply)
 {
     int64_t now = clock_mono_ms();
     int64_t pause = f->pause_ms;
+    int64_t patience = client_was_answered(f->client) ? FOLLOW_RECONNECT_MS : STRANGER_MS;
 
-    if (!f->was_answered && reply->fault == CLIENT_NO_CONTACT) {
+    if (!client_was_answered(f->client) && reply->fault == CLIENT_NO_CONTACT) {
         return false;
     }
     if (f->lost_since == 0) {
         f->lost_since = now;
     }
-    if (now - f->lost_since >= FOLLOW_RECONNECT_MS) {
+    if (now - f->lost_since >= patience) {
         return false;
     }
     f->follower->say(f->follower->arg,
@@ -128,7 +129,6 @@ static bool take(struct follow *f, struct client_reply *reply)
 {
     cJSON *tree;
 
-    f->was_answered = true;
     f->lost_since = 0;
     f->pause_ms = PAUSE_MIN_MS;
     if (reply->status == 304) {

@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -182,6 +183,24 @@ def test_unreachable_is_69_at_once(words):
     assert ran.code == 69, ran
     assert "no gateway answers at http://127.0.0.1:" in ran.err
     assert time.monotonic() - began < 5
+
+
+def test_one_that_hangs_up_is_no_gateway():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    server.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        for words in (("list",), ("wait", UNKNOWN)):
+            ran = cli(url, *words)
+            assert ran.code == 69 and "did not finish its answer" in ran.err, ran
+        assert time.monotonic() - began < 20
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def test_refusal_is_1_and_says_where(gateway, write):

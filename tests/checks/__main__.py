@@ -53,7 +53,7 @@ def main():
         if missing:
             report.cannot_run(stage.name, f"{missing[0]} has failed")
             continue
-        if not report.run(stage, settings) and stage.name in BUILDS:
+        if not report.run(stage, settings).is_usable and stage.name in BUILDS:
             broken.add(stage.name)
     return report.finish(time.monotonic() - began)
 

@@ -30,6 +30,7 @@ class Outcome:
     def __init__(self):
         self.counts = Counts()
         self.problems = []  # sentences, shown below the stage's line
+        self.is_usable = False  # of a build: what stands on it can run
         self.has_told = False  # the problems say it all, the end of the log adds nothing
 
     def passed(self):
@@ -81,7 +82,7 @@ class Report:
         self._line(f"{name:<14} FAILED   {why}")
 
     def run(self, stage, settings):
-        """Runs one stage; True when nothing in it failed."""
+        """Runs one stage; gives its Outcome."""
         began = self._beat = time.monotonic()
         if not self.is_tty:
             self._line(f"{stage.name:<14} {stage.doc} ...")
@@ -100,7 +101,7 @@ class Report:
             self.failures.append(stage.name)
             if not outcome.has_told:
                 self._tail(log)
-        return is_good
+        return outcome
 
     def _tail(self, log):
         try:

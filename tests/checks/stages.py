@@ -170,12 +170,18 @@ def setup_words(stage):
 
 
 def build(stage, settings, log, tick):
+    """The product first: a test that does not compile keeps no other from running."""
     outcome = Outcome()
-    if call(outcome, setup_words(stage), log, tick, 5 * MINUTE, environment(stage, settings)):
-        call_one(outcome, ["cmake", "--build", "--preset", stage.preset, "-j", str(settings.jobs)], log, tick, 20 * MINUTE,
-                 "it does not build", environment(stage, settings))
-    else:
+    env = environment(stage, settings)
+    words = ["cmake", "--build", "--preset", stage.preset, "-j", str(settings.jobs)]
+    if not call(outcome, setup_words(stage), log, tick, 5 * MINUTE, env):
         outcome.failed("cmake cannot set it up")
+    elif not call(outcome, [*words, "--target", *PRODUCT], log, tick, 20 * MINUTE, env):
+        outcome.failed("it does not build")
+    else:
+        outcome.passed()
+        outcome.is_usable = True
+        call_one(outcome, [*words, "--", "-k", "0"], log, tick, 20 * MINUTE, "its tests do not all build", env)
     return outcome
 
 
