@@ -12,7 +12,7 @@ PACKAGES_BUILD=(
 PACKAGES_SIM=(python3 python3-aiohttp python3-pil)
 # To run everything that ./check runs.
 PACKAGES_CHECK=(
-    clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck
+    clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck openssl
     python3-pytest python3-jsonschema git
 )
 # What a built comfygate needs to run (the Dockerfile's last stage).

@@ -36,6 +36,10 @@ class Outcome:
     def passed(self):
         self.counts.passed += 1
 
+    def skipped(self, which):
+        self.counts.skipped += 1
+        self.problems.append(f"skipped: {which}")
+
     def failed(self, problem):
         self.counts.failed += 1
         self.problems.append(problem)

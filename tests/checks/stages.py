@@ -1,13 +1,11 @@
 """What ./check runs, in order. To add a stage: a function here and a row in STAGES."""
-import contextlib
 import os
 import pathlib
 import shutil
 import subprocess
-import xml.etree.ElementTree
 
-from tests.checks import processes
-from tests.checks.report import Counts, Outcome
+from tests.checks import processes, results
+from tests.checks.report import Outcome
 
 MINUTE = 60
 FUZZ_SECONDS = 10  # each target, in a plain ./check
@@ -102,44 +100,6 @@ def forget_reports(stage, settings):
         path.unlink()
 
 
-def add_junit(outcome, path, succeeded, what):
-    """Adds up a JUnit file. A command that failed without a failed test counts as one."""
-    counts = Counts()
-    try:
-        cases = list(xml.etree.ElementTree.parse(path).iter("testcase"))
-    except (OSError, xml.etree.ElementTree.ParseError):
-        outcome.failed(f"{what} ended without a result")
-        return
-    for case in cases:
-        name = f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
-        tags = {child.tag: child for child in case}
-        if "failure" in tags or "error" in tags or case.get("status") == "fail":
-            counts.failed += 1
-            message = (tags.get("failure", tags.get("error")) if tags else None)
-            text = (message.get("message") or "") if message is not None else ""
-            outcome.problems.append(f"{name}: {text.splitlines()[0][:140] if text else 'failed'}")
-        elif "skipped" in tags or case.get("status") in ("notrun", "disabled"):
-            counts.skipped += 1
-            text = tags["skipped"].get("message") if "skipped" in tags else ""
-            outcome.problems.append(f"skipped: {name}: {text}")
-        else:
-            counts.passed += 1
-    outcome.counts.add(counts)
-    if not cases:
-        outcome.failed(f"{what} found no tests")
-    elif not succeeded and counts.failed == 0:
-        outcome.failed(f"{what} failed outside its tests")
-
-
-def repeat_failures(junit, log):
-    """Puts what the failed programs of ctest said to the end of the log, where it is shown."""
-    with contextlib.suppress(OSError, xml.etree.ElementTree.ParseError), open(log, "a", encoding="utf-8") as out:
-        for case in xml.etree.ElementTree.parse(junit).iter("testcase"):
-            if case.get("status") == "fail":
-                said = (case.findtext("system-out") or "").splitlines()
-                out.write("\n".join([f"---- {case.get('name')}", *said[-REPORT_LINES:], ""]))
-
-
 def without_random_addresses(stage):
     """clang's ThreadSanitizer cannot place its memory where newer kernels randomise addresses widely."""
     if stage.preset != "tsan" or shutil.which("setarch") is None:
@@ -232,10 +192,10 @@ def unit(stage, settings, log, tick):
     junit = (settings.folder / f"{stage.name}.xml").resolve()
     junit.unlink(missing_ok=True)
     words = [*without_random_addresses(stage), "ctest", "--test-dir", f"build/{stage.preset}", "--output-on-failure",
-             "--timeout", "300", "-j", str(settings.jobs), "--output-junit", str(junit)]
+             "--timeout", "300", "-j", str(settings.jobs), "--output-junit", str(junit),
+             "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
     good = call(outcome, words, log, tick, 15 * MINUTE, environment(stage, settings))
-    add_junit(outcome, junit, good, "ctest")
-    repeat_failures(junit, log)
+    results.add_ctest(outcome, junit, good, log)
     sanitizer_reports(outcome, stage, settings, log)
     return outcome
 
@@ -251,7 +211,7 @@ def pytest(outcome, stage, settings, log, tick, words, limit, **env):
     good = call(outcome, command, log, tick, limit, environment(
         stage, settings, COMFYGATE_BIN=pathlib.Path(f"build/{stage.preset}/bin/comfygate").resolve(),
         COMFYGATE_GATE_LOG=settings.gate_log.resolve(), **env))
-    add_junit(outcome, junit, good, "pytest")
+    results.add_pytest(outcome, junit, good)
     sanitizer_reports(outcome, stage, settings, log)
 
 
