@@ -72,6 +72,16 @@ size_t inbox_take(struct inbox *b, struct list *out, size_t max)
     return taken;
 }
 
+bool inbox_is_empty(struct inbox *b)
+{
+    bool is_empty = false;
+
+    (void)pthread_mutex_lock(&b->lock);
+    is_empty = list_empty(&b->commands);
+    (void)pthread_mutex_unlock(&b->lock);
+    return is_empty;
+}
+
 void inbox_close(struct inbox *b)
 {
     (void)pthread_mutex_lock(&b->lock);

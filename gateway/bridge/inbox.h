@@ -53,6 +53,7 @@ void inbox_free(struct inbox *b); /* must be empty; NULL is fine */
 bool inbox_push(struct inbox *b, struct cmd *c) MUST_CHECK;
 /* Moves up to `max` commands, oldest first, to the list; returns how many. */
 size_t inbox_take(struct inbox *b, struct list *out, size_t max) ON_ENGINE;
+bool inbox_is_empty(struct inbox *b);
 void inbox_close(struct inbox *b);
 bool inbox_is_closed(struct inbox *b);
 

@@ -51,7 +51,7 @@ static struct live_job *find(struct engine *e, struct cmd *c)
     enum st st = ST_OK;
     struct live_job *j = jobs_load(e, c->job, &st);
 
-    if (j != NULL && !is_visible(c, jobs_row(j))) {
+    if (j != NULL && (j->is_deleted || !is_visible(c, jobs_row(j)))) {
         st = ST_NONE;
     }
     if (st != ST_OK) {
@@ -107,9 +107,15 @@ static void delete_job(struct engine *e, struct cmd *c)
 {
     struct live_job *j = find(e, c);
 
-    if (j != NULL && !job_has_ended(jobs_row(j)->status)) {
-        refuse(c, ERR_JOB_ACTIVE, "The job has not ended; cancel it first.");
+    if (j == NULL) {
+        return;
     }
+    /* An end of this turn is not on disk yet: nobody can know of it. */
+    if (!job_has_ended(j->row.status)) {
+        refuse(c, ERR_JOB_ACTIVE, "The job has not ended; cancel it first.");
+        return;
+    }
+    jobs_mark_deleted(j);
 }
 
 static void submit(struct engine *e, struct cmd *c) ON_ENGINE;
@@ -125,7 +131,8 @@ void commands_collect(struct engine *e)
     struct list fresh;
 
     list_init(&fresh);
-    (void)inbox_take(e->inbox, &fresh, COMMANDS_PER_TURN);
+    /* What is left there wakes nobody: its push has. */
+    e->has_more_work |= inbox_take(e->inbox, &fresh, COMMANDS_PER_TURN) == COMMANDS_PER_TURN;
     list_each(node, next, &fresh) {
         struct cmd *c = container_of(node, struct cmd, node);
 

@@ -166,14 +166,16 @@ static enum st write_all(struct engine *e, bool is_housekeeping)
 {
     enum st st = store_begin(e->writer);
 
+    /* First: a file may go only when the end of its last row is committed, and a DELETE of this turn
+     * is not yet. */
+    if (st == ST_OK && is_housekeeping) {
+        st = write_housekeeping(e);
+    }
     if (st == ST_OK) {
         st = commands_write(e);
     }
     if (st == ST_OK) {
         st = jobs_write(e);
-    }
-    if (st == ST_OK && is_housekeeping) {
-        st = write_housekeeping(e);
     }
     if (st == ST_OK) {
         return store_commit(e->writer);
@@ -271,7 +273,9 @@ static void *engine_main(void *arg)
         turn(e, wait_ms(e));
     }
     close_sockets(e);
-    turn(e, 0); /* answers what reached the inbox before it was closed */
+    do {
+        turn(e, 0);
+    } while (!inbox_is_empty(e->inbox)); /* all that reached it before it was closed is answered */
     leave_engine_role();
     return NULL;
 }

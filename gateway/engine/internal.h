@@ -44,6 +44,7 @@ struct live_job {
     bool has_next;
     struct job_row next; /* row plus this turn's events */
     unsigned effects;    /* of this turn's events */
+    bool is_deleted;     /* by this turn: it has no row to save any more */
 
     struct backend *backend; /* that holds it; NULL when none does */
     struct buf graph;        /* as it is sent */
@@ -172,6 +173,8 @@ const struct job_row *jobs_row(const struct live_job *j) ON_ENGINE;
 bool jobs_is_inside(const struct live_job *j) ON_ENGINE;
 /* For changes that are not events of the state machine (a PATCH): a row to change. */
 struct job_row *jobs_edit(struct engine *e, struct live_job *j) ON_ENGINE;
+/* Its row goes with this turn's commit, and with it what else the turn would have changed. */
+void jobs_mark_deleted(struct live_job *j) ON_ENGINE;
 /* Applies an event to the copy that this turn will commit. */
 unsigned jobs_event(struct engine *e, struct live_job *j, struct job_event event) ON_ENGINE;
 unsigned jobs_event_error(struct engine *e, struct live_job *j, enum job_event_kind kind,

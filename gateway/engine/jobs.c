@@ -240,6 +240,13 @@ void jobs_forget_change(struct live_job *j)
         j->has_next = false;
     }
     j->effects = 0;
+    j->is_deleted = false;
+}
+
+void jobs_mark_deleted(struct live_job *j)
+{
+    jobs_forget_change(j);
+    j->is_deleted = true;
 }
 
 void jobs_forget_changes(struct engine *e)
