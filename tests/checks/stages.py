@@ -219,7 +219,8 @@ def api(stage, settings, log, tick):
     outcome = Outcome()
     if stage.preset == "release":
         settings.gate_log.unlink(missing_ok=True)
-    words = ["tests/api", "--ignore=tests/api/test_demo.py"]
+    # Mostly they wait: one more than there are cores keeps these busy.
+    words = ["-n", str(settings.jobs + 1), "tests/api", "--ignore=tests/api/test_demo.py"]
     if stage.sanitizer:
         # They test comfy-sim and the gate, without a comfygate.
         words += ["--ignore-glob=tests/api/test_sim_*.py", "--ignore=tests/api/test_schema.py"]
