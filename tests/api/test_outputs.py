@@ -214,3 +214,14 @@ def test_outputs_survive_a_restart(stage):
     stage.gateway.kill()
     stage.gateway.start()
     assert get(stage, output).body == before
+
+
+def test_a_file_that_is_gone(stage):
+    """Our own fault: said so, logged, and nothing about the disk is told."""
+    output = picture(stage)
+    for path in (stage.directory / "data" / "files").rglob(output["sha256"]):
+        path.unlink()
+    answer = get(stage, output)
+    assert answer.status == 500 and answer.problem()[0] == "internal_error"
+    assert str(stage.directory) not in answer.body.decode() and output["sha256"] not in answer.body.decode()
+    assert [line["operation"] for line in stage.gateway_log("request_failed")] == ["getOutputContent"]
