@@ -3,11 +3,14 @@ import re
 import socket
 import time
 
+PATIENCE = 15  # seconds that an answer, or the close, may take
+SILENCE = 0.4  # seconds without a word after which it has nothing to add
 
-def talk(gateway, *pieces, pause=0.02, silence=1.0):
+
+def talk(gateway, *pieces, answers=1, pause=0.02):
     """Sends the pieces; gives (what came back, whether the gateway closed the connection).
 
-    Ends when the gateway closes or says nothing for `silence` seconds.
+    Ends when the gateway closes, or is silent after so many answers.
     """
     received, is_closed = b"", False
     with gateway.connect() as connection:
@@ -17,14 +20,13 @@ def talk(gateway, *pieces, pause=0.02, silence=1.0):
                 time.sleep(pause)
         except OSError:
             pass  # it has closed already; what it said can still be read
-        connection.settimeout(silence)
         try:
-            while True:
+            while not is_closed:
+                is_complete = len(re.findall(rb"HTTP/1\.1 [0-9]{3} ", received)) >= answers
+                connection.settimeout(SILENCE if is_complete else PATIENCE)
                 piece = connection.recv(65536)
-                if not piece:
-                    is_closed = True
-                    break
                 received += piece
+                is_closed = not piece
         except socket.timeout:
             pass
         except OSError:

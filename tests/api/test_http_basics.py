@@ -253,7 +253,7 @@ def test_large_body_is_refused_before_it_is_sent(gateways):
     assert statuses(received) == [413] and is_closed
     received, is_closed = talk(gateway, head + b"Content-Length: 50000000000\r\n\r\n")
     assert statuses(received) == [413] and is_closed
-    received, is_closed = talk(gateway, head + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n", b"{}")
+    received, is_closed = talk(gateway, head + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n", b"{}", answers=2)
     assert statuses(received) == [100, 422] and not is_closed
 
 
@@ -336,7 +336,7 @@ def test_http_that_the_library_refuses(gateway, name):
 def test_requests_in_a_row(gateway):
     """Pipelined requests are answered in order, and each body ends where it said."""
     bad = POST + b"Content-Length: 2\r\n\r\n{}"
-    received, is_closed = talk(gateway, GET + b"\r\n" + bad + GET + b"\r\n" + bad + SMUGGLED)
+    received, is_closed = talk(gateway, GET + b"\r\n" + bad + GET + b"\r\n" + bad + SMUGGLED, answers=5)
     assert statuses(received) == [200, 422, 200, 422, 200] and not is_closed
 
 
