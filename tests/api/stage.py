@@ -3,9 +3,14 @@
 Every wait has a deadline; whatever was started is ended when the test is over, by its own process id.
 """
 import contextlib
+import faulthandler
+import itertools
 import json
+import os
 import signal
 import socket
+import sys
+import threading
 import time
 
 import pytest
@@ -36,14 +41,47 @@ def eventually(look, is_right=bool, timeout=DEADLINE, every=0.02):
         time.sleep(every)
 
 
+def _ports():
+    """Each worker of pytest-xdist has a range of its own, below that from which the kernel takes ports for connections:
+    nobody else takes a port between its choice and its use."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return itertools.cycle(range(10000 + worker % 10 * 2000, 12000 + worker % 10 * 2000))
+
+
+_next_port = _ports()
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    for port in _next_port:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+
+
+def give_up(seconds):
+    """Ends the process, which pytest-xdist reports with the name of the test."""
+    faulthandler.dump_traceback()
+    print(f"the test took more than {seconds} s", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """No test hangs: the alarm raises in the main thread wherever it waits."""
+    """No test hangs: the alarm raises in the main thread wherever it waits.
+
+    pytest-xdist may run tests in another thread; then only the end of the whole process is sure.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        timer = threading.Timer(seconds, give_up, [seconds])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        return
 
     def ring(_number, _frame):
         raise TimeoutError(f"the test took more than {seconds} s")
