@@ -249,6 +249,17 @@ def test_fault_08_poison(stages):
     stage.finish(following)
 
 
+def test_fault_08_poison_at_the_door(stages):
+    """ComfyUI dies of a prompt before it has answered the POST, each time: that too must come to an end."""
+    stage = stages(backend_doubt_ms=200)
+    stage.sim.faults({"crash_at": {"phase": "accepted", "match": "poison", "mode": "restart"}})
+    job = stage.submit(graphs.steps(20, ms=20, mark="poison"))
+    job = stage.finish(job, "failed", timeout=15)
+    assert job["error"]["code"] == "backend_lost"
+    assert len(stage.sim_events("crash")) <= 6
+    stage.finish(stage.submit(graphs.picture()))
+
+
 def test_fault_08_killed_during_view(stages):
     """The picture is drawn and ComfyUI dies while we fetch it. Its history is gone, so the job runs again."""
     stage = stages()
@@ -342,6 +353,20 @@ def test_fault_11_lost_before_queueing(stages):
     assert stage.executions(job) == 1 and job["attempt"] == 1
     assert len(stage.gateway_log("prompt_resent")) == 1
     assert len(stage.prompts(job)) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="look.c resolve_doubt sends the same prompt again without end")
+def test_fault_11_lost_every_time(stages):
+    """ComfyUI hangs up on every POST of this prompt: sent again a few times, then failed; the next job is not held up."""
+    stage = stages(backend_doubt_ms=150, backend_slots=1)
+    stage.sim.faults({"prompt_reply_lost_before": {"match": "unlucky"}})
+    job = stage.submit(graphs.picture(mark="unlucky"))
+    following = stage.submit(graphs.picture())
+    job = stage.finish(job, "failed", timeout=15)
+    assert job["error"]["code"] in ("backend_lost", "backend_unreachable") and job["error"]["retryable"]
+    assert stage.executions(job) == 0
+    assert len(stage.gateway_log("prompt_resent")) <= 10
+    stage.finish(following)
 
 
 def test_fault_11_answer_comes_too_late(stages):

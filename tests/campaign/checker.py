@@ -24,14 +24,15 @@ def ends(load, tolerate_lost=False):
 
 
 def executions(stage, load, most_per_job=1):
-    """How often the doubles began each job. A prompt runs once; twice only if the gateway says that it was sent twice."""
-    resent = {line["prompt"] for line in stage.gateway_log("prompt_resent")}
+    """How often the doubles began each job. A prompt runs once, and once more for each time that the gateway says it has
+    sent it again because an answer was lost."""
+    resent = collections.Counter(line["prompt"] for line in stage.gateway_log("prompt_resent"))
     jobs = stage.jobs_by_prompt()
     per_prompt = collections.Counter(each["prompt_id"] for each in stage.sim_events("started"))
     per_job = collections.Counter()
     twice = 0
     for prompt, count in per_prompt.items():
-        assert count <= (2 if prompt in resent else 1), f"the prompt {prompt} ran {count} times"
+        assert count <= 1 + resent[prompt], f"the prompt {prompt} ran {count} times, sent again {resent[prompt]} times"
         twice += count > 1
         per_job[jobs[prompt]] += min(count, 1)
     for promise in load.promises.values():
@@ -39,7 +40,7 @@ def executions(stage, load, most_per_job=1):
         assert count <= most_per_job, f"{promise.id} ran {count} times in as many attempts"
         if promise.end[0] == "succeeded":
             assert count >= 1, f"{promise.id} succeeded and never ran"
-    return {"prompts": len(per_prompt), "resent": len(resent), "ran_twice": twice}
+    return {"prompts": len(per_prompt), "resent": sum(resent.values()), "ran_twice": twice}
 
 
 def store(stage, load):
@@ -54,6 +55,9 @@ def store(stage, load):
         outputs = {row[0] for row in db.execute("SELECT sha256 FROM output WHERE sha256 IS NOT NULL")}
         without = db.execute("SELECT id FROM job WHERE status = 'succeeded' AND id NOT IN (SELECT job_id FROM output)")
         assert without.fetchall() == []
+        given_up_early = db.execute("SELECT id FROM job WHERE error_code = 'backend_lost'"
+                                    " AND deaths < 2 AND attempt < max_attempts")
+        assert given_up_early.fetchall() == []
     db.close()
     return {"jobs": len(known), "files": files(stage, outputs)}
 

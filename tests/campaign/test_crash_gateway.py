@@ -12,7 +12,7 @@ KILLS = 1000
 
 
 def test_crash_gateway(campaign):
-    kills = campaign.count(KILLS, least=15)
+    kills = campaign.count(KILLS, least=60)
     stage = campaign.stage(sim={"step_ms": 0}, backend_doubt_ms=150)
     users = load.Load(stage, campaign.seed)
     for _ in range(kills):

@@ -36,7 +36,7 @@ def all_cases(campaign):
     orders = list(itertools.permutations(LABELS))
     assert len(orders) == math.factorial(8)
     if campaign.scale < 1:
-        orders = campaign.random.sample(orders, campaign.count(len(orders), least=600))
+        orders = campaign.random.sample(orders, campaign.count(len(orders), least=2000))
     subsets = [subset for size in range(9) for subset in itertools.combinations(LABELS, size)]
     assert len(subsets) == 256
     plan = [("ws_reorder", order, "good") for order in orders]
