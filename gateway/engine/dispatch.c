@@ -181,6 +181,7 @@ void dispatch_overdue(struct engine *e)
 {
     int64_t now = clock_wall_ms();
     struct overdue list = {.engine = e};
+    int64_t next_deadline = 0;
     enum st st = ST_OK;
 
     if (e->next_deadline == 0 || now < e->next_deadline) {
@@ -197,7 +198,9 @@ void dispatch_overdue(struct engine *e)
         }
     }
     /* Those just found are still in the store until this turn's commit: ask again later. */
-    if (list.count > 0 || store_next_deadline(e->writer, &e->next_deadline) != ST_OK) {
-        e->next_deadline = list.count > 0 ? now + 1 : 0;
+    e->next_deadline = now + 1;
+    if (list.count == 0) {
+        st = store_next_deadline(e->writer, &next_deadline);
+        e->next_deadline = st == ST_OK ? next_deadline : st == ST_NONE ? 0 : now + 1;
     }
 }
