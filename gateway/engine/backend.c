@@ -28,6 +28,7 @@ void backend_init(struct backend *b, struct engine *e, const struct backend_addr
     b->address = address;
     b->status = BACKEND_DOWN;
     b->since = clock_wall_ms();
+    b->since_mono_ms = clock_mono_ms();
     b->queue_remaining = -1;
     b->connect_due_mono_ms = 1;
     b->look_due_mono_ms = 1;
@@ -68,6 +69,13 @@ bool backend_is_open(const struct backend *b)
     return b->ws != NULL;
 }
 
+bool backend_hears(const struct live_job *j)
+{
+    const struct backend *b = j->backend;
+
+    return b->is_ws_open && strcmp(j->client_id, b->client_id) == 0;
+}
+
 bool backend_takes_work(const struct backend *b)
 {
     return b->status == BACKEND_UP && b->is_known && b->has_ws_tried &&
@@ -104,6 +112,7 @@ void backend_set(struct backend *b, enum backend_status status, const char *fmt,
     if (is_new) {
         b->status = status;
         b->since = clock_wall_ms();
+        b->since_mono_ms = clock_mono_ms();
         log_at(status == BACKEND_UP ? LOG_INFO : LOG_WARN, WORD[status],
                LOG_S("backend", b->address->name), LOG_S("reason", b->reason));
     }
@@ -122,9 +131,13 @@ void backend_lost(struct backend *b, const char *reason)
 
 void backend_hold(struct backend *b, const char *reason)
 {
+    int64_t pause = 0;
+
     b->holds++;
-    b->hold_until_mono_ms = clock_mono_ms() + backoff(b, b->holds);
+    pause = backoff(b, b->holds);
+    b->hold_until_mono_ms = clock_mono_ms() + pause;
     backend_set(b, BACKEND_DOWN, "%s", reason);
+    look_soon(b, pause + 1); /* it is up again when a look after that says so */
 }
 
 /* The attempts that are inside it are void; what is only being fetched is left to its own retries. */
@@ -162,7 +175,7 @@ static void find_away(struct backend *b)
     int64_t patience_ms = b->engine->config->backend_lost_seconds * 1000;
 
     if (b->live_count > 0 && b->status == BACKEND_DOWN && !b->is_known &&
-        clock_wall_ms() - b->since >= patience_ms) {
+        clock_mono_ms() - b->since_mono_ms >= patience_ms) {
         give_back(b, b->reason);
     }
 }

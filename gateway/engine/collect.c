@@ -146,11 +146,18 @@ static void choose_primary(struct collection *c)
     c->outputs.item[0].is_primary = true;
 }
 
+/* What is said now is said again, but not at once, when its commit fails. */
+static void pause_for_commit(struct collection *c)
+{
+    c->due_mono_ms = clock_mono_ms() + PAUSE_MAX_MS;
+}
+
 static void finish(struct collection *c) ON_ENGINE;
 static void finish(struct collection *c)
 {
     struct live_job *j = c->job;
 
+    pause_for_commit(c);
     /* Again, when the commit of the first time failed: they are with the job already. */
     if (c->outputs.count == 0 && j->outputs.count == 0) {
         (void)jobs_event_trouble(c->engine, j, EV_FAILED, JOB_ERR_NO_OUTPUTS,
@@ -186,6 +193,7 @@ static void missing(struct collection *c, const char *why)
         c->tries = 0;
         return;
     }
+    pause_for_commit(c);
     (void)jobs_event_trouble(c->engine, c->job, EV_TROUBLED, JOB_ERR_OUTPUT_MISSING,
                              "ComfyUI does not give the output \"%.120s\" of node %.40s: %.120s",
                              from->filename != NULL ? from->filename : "", from->node_id, why);
@@ -194,6 +202,7 @@ static void missing(struct collection *c, const char *why)
 static void no_room(struct collection *c) ON_ENGINE;
 static void no_room(struct collection *c)
 {
+    pause_for_commit(c);
     (void)jobs_event_trouble(c->engine, c->job, EV_FAILED, JOB_ERR_STORAGE_FULL,
                              "The gateway's disk is full; the output could not be stored.");
 }

@@ -55,10 +55,12 @@ struct live_job {
     char client_id[ID_LEN + 1]; /* of the socket that hears of this attempt; "" = none does */
 
     struct comfy_call *post;     /* POST /prompt under way */
-    int64_t posted_mono_ms;      /* when it was begun */
+    int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
     int64_t delivered_mono_ms;   /* when delivery became known */
     int64_t doubt_until_mono_ms; /* 0 = no doubt */
     struct job_error post_error; /* of a 5xx answer, in case the prompt turns out not to be there */
+    struct job_error rejection;  /* of an accepting answer that names bad nodes; told until it is
+                                    committed, for nothing tells it again */
     struct comfy_call *history;  /* GET /history/{id} under way */
     bool is_absent_in_queue;     /* by a look that began after delivery */
     bool is_history_proof;       /* the request began after that: an empty answer means lost */
@@ -86,6 +88,7 @@ struct backend {
 
     enum backend_status status;
     int64_t since; /* wall clock */
+    int64_t since_mono_ms;
     char reason[200];
 
     struct comfy_ws *ws;
@@ -220,6 +223,9 @@ void backend_clear(struct backend *b) ON_ENGINE;
 void backend_tick(struct backend *b, int64_t mono) ON_ENGINE;
 void backend_close(struct backend *b) ON_ENGINE; /* begins the closing handshake */
 bool backend_is_open(const struct backend *b) ON_ENGINE;
+/* Messages about the job's prompt come to the socket that is open. Its silence means something only
+ * then. */
+bool backend_hears(const struct live_job *j) ON_ENGINE;
 bool backend_takes_work(const struct backend *b) ON_ENGINE;
 struct backend *backend_named(struct engine *e, const char *name) ON_ENGINE;
 void backend_set(struct backend *b, enum backend_status status, const char *fmt, ...)

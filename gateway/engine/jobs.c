@@ -156,6 +156,7 @@ static void end_attempt(struct engine *e, struct live_job *j)
     job_outputs_clear(&j->outputs);
     comfy_history_clear(&j->heard);
     job_error_clear(&j->post_error);
+    job_error_clear(&j->rejection);
     if (!id_is_none(j->row.prompt_id) && map_get(e->by_prompt, j->row.prompt_id.text) == j) {
         (void)map_remove(e->by_prompt, j->row.prompt_id.text);
     }
@@ -371,7 +372,9 @@ static void act(struct engine *e, struct live_job *j, unsigned effects)
 static void let_go(struct engine *e, struct live_job *j, unsigned effects) ON_ENGINE;
 static void let_go(struct engine *e, struct live_job *j, unsigned effects)
 {
-    if ((effects & FX_RELEASE) != 0 || j->backend == NULL) {
+    bool is_held = j->backend != NULL || jobs_is_inside(j);
+
+    if ((effects & FX_RELEASE) != 0 || !is_held) {
         e->has_more_work |= (effects & FX_RELEASE) != 0;
         live_free(e, j);
     }
@@ -418,10 +421,11 @@ void jobs_settle(struct engine *e)
     }
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
-        bool has_moved = j->row.phase == PHASE_SUBMITTED && !j->has_next &&
-                         hub_position(e->hub, j->row.id) != j->shown_position;
+        bool has_moved =
+            j->row.phase == PHASE_SUBMITTED && hub_position(e->hub, j->row.id) != j->shown_position;
 
-        if (j->is_progress_new || has_moved) {
+        /* What acting has begun counts from the row's version as it is: the next turn shows both. */
+        if (!j->has_next && (j->is_progress_new || has_moved)) {
             j->row.version += j->is_progress_new ? 1 : 0;
             j->is_progress_new = false;
             publish(e, j);
@@ -447,20 +451,22 @@ static void tick_job(struct engine *e, struct live_job *j, int64_t mono)
         clock_wall_ms() >= row->deadline_at) {
         (void)jobs_event(e, j, (struct job_event){.kind = EV_DEADLINE});
     }
-    if (row->phase == PHASE_EXECUTING && row->stop == STOP_NONE && j->started_mono_ms > 0) {
+    if (row->phase == PHASE_EXECUTING && row->stop == STOP_NONE && j->started_mono_ms != 0) {
         if (mono - j->started_mono_ms >= timeout_of(e, j)) {
             (void)jobs_event(e, j, (struct job_event){.kind = EV_TIMEOUT});
-        } else if (mono - j->last_sign_mono_ms >= stall_ms) {
+        } else if (backend_hears(j) && mono - j->last_sign_mono_ms >= stall_ms) {
             backend_stall(j->backend, "a prompt runs without any sign of life");
         }
     }
     if (j->row.stop != STOP_NONE && row->phase != PHASE_COLLECTING && !job_has_ended(row->status) &&
         mono - j->stop_began_mono_ms >= e->config->backend_cancel_ms) {
         struct backend *b = j->backend;
+        unsigned effects = jobs_event(e, j, (struct job_event){.kind = EV_STOP_OVERDUE});
 
-        prompt_abandon(b, row->prompt_id);
-        (void)jobs_event(e, j, (struct job_event){.kind = EV_STOP_OVERDUE});
-        backend_stall(b, "a prompt ignores its cancellation");
+        if (effects != 0) { /* else this turn has heard of its end */
+            prompt_abandon(b, j->row.prompt_id);
+            backend_stall(b, "a prompt ignores its cancellation");
+        }
     }
 }
 
@@ -469,7 +475,11 @@ void jobs_tick(struct engine *e, int64_t mono)
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 
-        if (j->backend != NULL) {
+        if (j->backend == NULL && jobs_is_inside(j)) {
+            (void)jobs_event_trouble(
+                e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
+                "The ComfyUI \"%s\" that had the job is not configured any more.", j->row.backend);
+        } else if (j->backend != NULL) {
             tick_job(e, j, mono);
             look_tick_job(j, mono);
             collect_tick(j, mono);

@@ -199,6 +199,10 @@ void look_tick_job(struct live_job *j, int64_t mono)
 {
     const struct job_row *row = jobs_row(j);
 
+    if (j->rejection.code != JOB_ERR_NONE) {
+        (void)jobs_event_error(j->backend->engine, j, EV_REJECTED, &j->rejection);
+        return;
+    }
     if (j->history_due_mono_ms != 0 && mono >= j->history_due_mono_ms) {
         look_at_history(j);
     }
@@ -301,8 +305,8 @@ static bool needs_polling(const struct backend *b)
     list_each(node, next, &b->engine->live) {
         const struct live_job *j = container_of(node, struct live_job, in_engine);
 
-        if (j->backend == b && (!b->is_ws_open || strcmp(j->client_id, b->client_id) != 0 ||
-                                jobs_row(j)->stop != STOP_NONE || !jobs_row(j)->is_delivered)) {
+        if (j->backend == b &&
+            (!backend_hears(j) || jobs_row(j)->stop != STOP_NONE || !jobs_row(j)->is_delivered)) {
             return true;
         }
     }

@@ -44,10 +44,12 @@ static struct comfy_call *post_small(struct backend *b, const char *path, const 
 static void doubt(struct live_job *j, int64_t for_ms, const char *reason) ON_ENGINE;
 static void doubt(struct live_job *j, int64_t for_ms, const char *reason)
 {
-    j->doubt_until_mono_ms = clock_mono_ms() + for_ms;
+    /* A look that began before this moment may have been answered before the prompt was queued. */
+    j->posted_mono_ms = clock_mono_ms();
+    j->doubt_until_mono_ms = j->posted_mono_ms + for_ms;
     log_warn("prompt_in_doubt", LOG_S("job", j->row.id.text),
              LOG_S("prompt", j->row.prompt_id.text), LOG_S("reason", reason));
-    look_soon(j->backend, 0);
+    look_soon(j->backend, 2); /* in another millisecond than this one, so that it counts as later */
 }
 
 static void accepted(struct live_job *j, const struct comfy_prompt_reply *reply) ON_ENGINE;
@@ -65,7 +67,8 @@ static void accepted(struct live_job *j, const struct comfy_prompt_reply *reply)
     if (reply->has_node_errors) {
         /* Some of its outputs would be missing: that is not what was asked for. */
         prompt_abandon(b, id_is_none(event.prompt_id) ? j->row.prompt_id : event.prompt_id);
-        (void)jobs_event_error(b->engine, j, EV_REJECTED, &reply->error);
+        job_error_set(&j->rejection, reply->error.code, reply->error.message, reply->error.node_id,
+                      reply->error.class_type, reply->error.node_title);
         return;
     }
     (void)jobs_event(b->engine, j, event);
@@ -254,13 +257,30 @@ void prompt_drop_copy(struct backend *b, struct id prompt_id)
     (void)post_small(b, "/queue", &body, ignore, NULL);
 }
 
+static struct abandoned *find_abandoned(const struct backend *b, struct id prompt_id) ON_ENGINE;
+static struct abandoned *find_abandoned(const struct backend *b, struct id prompt_id)
+{
+    list_each(node, next, &b->abandoned) {
+        struct abandoned *a = container_of(node, struct abandoned, node);
+
+        if (id_eq(a->prompt_id, prompt_id)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
 void prompt_abandon(struct backend *b, struct id prompt_id)
 {
-    struct abandoned *a = xcalloc(1, sizeof *a);
+    struct abandoned *a = find_abandoned(b, prompt_id);
 
-    a->prompt_id = prompt_id;
+    /* Known already when a commit fails, again and again, that would have let go of its job. */
+    if (a == NULL) {
+        a = xcalloc(1, sizeof *a);
+        a->prompt_id = prompt_id;
+        list_push(&b->abandoned, &a->node);
+    }
     a->since_mono_ms = clock_mono_ms();
-    list_push(&b->abandoned, &a->node);
     look_soon(b, 0);
 }
 
@@ -285,7 +305,10 @@ void prompt_abandoned_tick(struct backend *b, const struct comfy_queue *queue)
         enum comfy_place place = comfy_queue_find(queue, a->prompt_id);
 
         if (place != COMFY_NOWHERE) {
-            ask_out(b, a, place);
+            /* Still a job's own while the commit that gives it up has not come about. */
+            if (jobs_by_prompt(b->engine, a->prompt_id) == NULL) {
+                ask_out(b, a, place);
+            }
             look_soon(b, b->engine->config->backend_poll_ms);
         } else if (b->look_began_mono_ms > a->since_mono_ms) {
             list_remove(&a->node);

@@ -27,7 +27,9 @@ static void take_up(void *arg, struct job_row *row)
     if (j->row.started_at > 0) {
         int64_t ran_ms = clock_wall_ms() - j->row.started_at;
 
+        /* May be before the machine's own start. Only 0 has a meaning of its own. */
         j->started_mono_ms = mono - (ran_ms > 0 ? ran_ms : 0);
+        j->started_mono_ms -= j->started_mono_ms == 0 ? 1 : 0;
         j->last_sign_mono_ms = mono;
     }
     if (j->row.is_delivered) {
@@ -52,8 +54,8 @@ static void take_up_waiting(void *arg, const struct waiting_job *waiting)
     dispatch_put(e, &row);
 }
 
-/* Gives a job that was under way back to the turn, or, when its backend was taken out of the
- * settings, to the queue. */
+/* Gives a job that was under way back to the turn. One whose backend was taken out of the settings
+ * goes back to the queue with the next tick. */
 static void settle_taken_up(struct engine *e, struct live_job *j) ON_ENGINE;
 static void settle_taken_up(struct engine *e, struct live_job *j)
 {
@@ -61,9 +63,6 @@ static void settle_taken_up(struct engine *e, struct live_job *j)
         log_warn("graph_unreadable", LOG_S("job", j->row.id.text));
     }
     if (j->backend == NULL) {
-        (void)jobs_event_trouble(e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
-                                 "The ComfyUI \"%s\" that had the job is not configured any more.",
-                                 j->row.backend);
         return;
     }
     jobs_show(e, j);
