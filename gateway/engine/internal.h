@@ -58,6 +58,7 @@ struct live_job {
     int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
     int64_t delivered_mono_ms;   /* when delivery became known */
     int64_t doubt_until_mono_ms; /* 0 = no doubt */
+    int resends;                 /* of this attempt's prompt */
     struct job_error post_error; /* of a 5xx answer, in case the prompt turns out not to be there */
     struct job_error rejection;  /* of an accepting answer that names bad nodes; told until it is
                                     committed, for nothing tells it again */

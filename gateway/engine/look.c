@@ -18,6 +18,7 @@
 #define STOP_AGAIN_MS    2000
 #define HISTORY_FIRST_MS 50
 #define HISTORY_MAX_MS   5000
+#define RESENDS_MAX      2 /* what loses every answer ends as an attempt, not never */
 #define IDLE_FACTOR      6 /* a backend without our work is looked at less often */
 
 void look_soon(struct backend *b, int64_t in_ms)
@@ -73,7 +74,12 @@ static void resolve_doubt(struct live_job *j, int64_t mono)
         (void)jobs_event(e, j, (struct job_event){.kind = EV_GONE});
     } else if (j->post_error.code != JOB_ERR_NONE) {
         (void)jobs_event_error(e, j, EV_TROUBLED, &j->post_error);
+    } else if (j->resends >= RESENDS_MAX) {
+        (void)jobs_event_trouble(e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
+                                 "The ComfyUI \"%s\" took the job %d times without an answer.",
+                                 j->backend->address->name, j->resends + 1);
     } else {
+        j->resends++;
         log_warn("prompt_resent", LOG_S("job", j->row.id.text),
                  LOG_S("prompt", j->row.prompt_id.text));
         prompt_post(j);

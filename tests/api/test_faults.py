@@ -355,7 +355,6 @@ def test_fault_11_lost_before_queueing(stages):
     assert len(stage.prompts(job)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="look.c resolve_doubt sends the same prompt again without end")
 def test_fault_11_lost_every_time(stages):
     """ComfyUI hangs up on every POST of this prompt: sent again a few times, then failed; the next job is not held up."""
     stage = stages(backend_doubt_ms=150, backend_slots=1)
