@@ -224,7 +224,8 @@ def api(stage, settings, log, tick):
     if stage.sanitizer:
         # They test comfy-sim and the gate, without a comfygate.
         words += ["--ignore-glob=tests/api/test_sim_*.py", "--ignore=tests/api/test_schema.py"]
-    pytest(outcome, stage, settings, log, tick, words, 25 * MINUTE)
+    env = settings.campaign_environment() if settings.campaign and not stage.sanitizer else {}
+    pytest(outcome, stage, settings, log, tick, words, 25 * MINUTE, **env)
     return outcome
 
 
