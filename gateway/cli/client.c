@@ -196,9 +196,9 @@ static struct curl_slist *header_lines(const struct client *c, const struct clie
     if (c->authorization != NULL) {
         lines = add_line(lines, c->authorization);
     }
-    if (request->body.ptr != NULL) {
-        lines = add_line(lines, "Content-Type: application/json");
-    }
+    /* Without a body, no type: curl would call the nothing a form. */
+    lines = add_line(lines, request->body.ptr != NULL ? "Content-Type: application/json"
+                                                      : "Content-Type:");
     for (size_t i = 0; i < CLIENT_HEADERS_MAX && request->header[i] != NULL; i++) {
         lines = add_line(lines, request->header[i]);
     }
