@@ -136,6 +136,8 @@ static void wait_for_signal(const sigset_t *signals)
     while (sigwait(signals, &number) != 0) {
     }
     log_info("stopping", LOG_S("signal", number == SIGTERM ? "TERM" : "INT"));
+    /* A second one ends the process at once. */
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 }
 
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)

@@ -93,6 +93,35 @@ static void check_link(struct check *c, json_ref node, json_ref input)
     }
 }
 
+/* ComfyUI's own loaders (LoadImage, LoadAudio, ...) join such a name to their folder without looking:
+ * any file of the GPU's host could be read. */
+static bool leads_outside(const char *path)
+{
+    bool has_drive = path[0] != '\0' && path[1] == ':';
+
+    if (path[0] == '/' || path[0] == '\\' || has_drive) {
+        return true;
+    }
+    for (const char *part = path; part != NULL; part = strpbrk(part, "/\\")) {
+        part += strspn(part, "/\\");
+        if (strcspn(part, "/\\") == 2 && strncmp(part, "..", 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_file(struct check *c, json_ref node, json_ref input)
+{
+    AUTO(free_ptr) char *class = json_str_dup(c->doc, json_get(c->doc, node, "class_type"));
+    AUTO(free_ptr) char *path = json_str_dup(c->doc, input);
+
+    if (class != NULL && path != NULL && strncmp(class, "Load", 4) == 0 && leads_outside(path)) {
+        fault(c, place_of(c, node, "inputs", input).text, "file_outside",
+              "\"%.64s\" leads out of ComfyUI's folders", path);
+    }
+}
+
 static void check_node(struct check *c, json_ref node)
 {
     json_ref class = json_get(c->doc, node, "class_type");
@@ -121,6 +150,8 @@ static void check_node(struct check *c, json_ref node)
     for (json_ref n = json_first(c->doc, inputs); n != JSON_NONE; n = json_next(c->doc, n)) {
         if (is_link(c->doc, n)) {
             check_link(c, node, n);
+        } else if (json_type(c->doc, n) == JSON_STRING) {
+            check_file(c, node, n);
         }
     }
 }

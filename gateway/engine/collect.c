@@ -17,11 +17,12 @@
 #include "core/sniff.h"
 #include "engine/internal.h"
 
-#define TRIES_MAX    10
-#define PAUSE_MIN_MS 200
-#define PAUSE_MAX_MS 5000
-#define TEXT_SHOWN   65536
-#define VIEW_URL_MAX 8192
+#define ORDER_PATIENCE_MS 1000
+#define TRIES_MAX         10
+#define PAUSE_MIN_MS      200
+#define PAUSE_MAX_MS      5000
+#define TEXT_SHOWN        65536
+#define VIEW_URL_MAX      8192
 
 struct collection {
     struct live_job *job; /* NULL: the job is gone, only the worker is awaited */
@@ -38,6 +39,7 @@ struct collection {
     struct sniffed kind;
     int tries; /* of the present output */
     int64_t due_mono_ms;
+    int64_t complete_mono_ms; /* all are fetched; 0 = not yet */
     bool has_primary;
     struct job_outputs outputs;
 };
@@ -275,7 +277,7 @@ static void on_view(void *arg, const struct call_result *result)
 
     assume_engine_role();
     c->call = NULL;
-    if (result->end == CALL_ANSWERED && result->status == 200) {
+    if (result->end == CALL_ANSWERED && result->status == 200 && blob_written(c->sink) > 0) {
         stage(c);
         return;
     }
@@ -284,7 +286,8 @@ static void on_view(void *arg, const struct call_result *result)
         (void)snprintf(why, sizeof why, "GET /view answered %d", result->status);
         missing(c, why);
     } else if (result->end == CALL_ANSWERED) {
-        (void)snprintf(why, sizeof why, "GET /view answered %d", result->status);
+        (void)snprintf(why, sizeof why, "GET /view answered %d%s", result->status,
+                       result->status == 200 ? " without a byte" : "");
         later(c, why);
     } else if (result->end == CALL_SINK_FAILED) {
         no_room(c);
@@ -335,6 +338,32 @@ static void begin_output(struct collection *c)
     }
 }
 
+/* Jobs of one ComfyUI end in the order in which they ran there, also when a later one is heard of, or
+ * fetched, first. One that does not come to its end is not waited for long. */
+static bool is_ahead_of_its_turn(struct collection *c, int64_t mono) ON_ENGINE;
+static bool is_ahead_of_its_turn(struct collection *c, int64_t mono)
+{
+    const struct live_job *j = c->job;
+
+    if (c->complete_mono_ms == 0) {
+        c->complete_mono_ms = mono;
+    }
+    if (mono - c->complete_mono_ms >= ORDER_PATIENCE_MS) {
+        return false;
+    }
+    list_each(node, next, &c->engine->live) {
+        const struct live_job *other = container_of(node, struct live_job, in_engine);
+        const struct job_row *row = jobs_row(other);
+
+        if (other->backend == j->backend && !job_has_ended(row->status) && row->started_at != 0 &&
+            (row->started_at < j->row.started_at ||
+             (row->started_at == j->row.started_at && row->submitted_at < j->row.submitted_at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void collect_tick(struct live_job *j, int64_t mono)
 {
     struct collection *c = j->collection;
@@ -347,7 +376,9 @@ void collect_tick(struct live_job *j, int64_t mono)
         return;
     }
     if (c->at >= c->history.output_count) {
-        finish(c);
+        if (!is_ahead_of_its_turn(c, mono)) {
+            finish(c);
+        }
     } else {
         begin_output(c);
     }

@@ -22,6 +22,7 @@
 
 #define CONNECT_MS     5000L
 #define STALL_S        30L
+#define STALL_BYTES    1024L /* a second, on average over that time */
 #define KEEPALIVE_S    60L
 #define IDLE_MAX       128L         /* kept connections, to all servers together */
 #define RECEIVE_BYTES  (128L << 10) /* at a time, for large files */
@@ -334,7 +335,7 @@ static void set_times(struct comfy_call *c, int64_t timeout_ms)
     }
     (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     if (c->sink != NULL) {
-        (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
         (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
     }
 }

@@ -101,6 +101,11 @@ void engine_free(struct engine *e)
     bug_if(e->is_running);
     enter_engine_role();
     jobs_free_all(e);
+    if (e->worker != NULL) {
+        /* What it was staging for a job that is live no more is let go of. */
+        worker_finish(e->worker);
+        worker_collect(e->worker);
+    }
     for (size_t i = 0; i < e->backend_count; i++) {
         backend_clear(&e->backend[i]);
     }

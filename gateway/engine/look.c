@@ -18,7 +18,7 @@
 #define STOP_AGAIN_MS    2000
 #define HISTORY_FIRST_MS 50
 #define HISTORY_MAX_MS   5000
-#define RESENDS_MAX      2 /* what loses every answer ends as an attempt, not never */
+#define RESENDS_MAX      1 /* what loses every answer ends as an attempt, not never */
 #define IDLE_FACTOR      6 /* a backend without our work is looked at less often */
 
 void look_soon(struct backend *b, int64_t in_ms)

@@ -16,6 +16,8 @@ struct worker {
     struct list waiting;
     struct list finished;
     bool is_ending;
+
+    bool is_joined; /* the engine's: the thread has ended */
 };
 
 /* The oldest work, waiting for it; NULL when all is done and no more will come. Under the lock. */
@@ -70,9 +72,9 @@ struct worker *worker_new(struct loop *loop)
     return require_memory(rc == 0 ? w : NULL);
 }
 
-void worker_free(struct worker *w)
+void worker_finish(struct worker *w)
 {
-    if (w == NULL) {
+    if (w->is_joined) {
         return;
     }
     (void)pthread_mutex_lock(&w->lock);
@@ -80,6 +82,15 @@ void worker_free(struct worker *w)
     (void)pthread_cond_signal(&w->more);
     (void)pthread_mutex_unlock(&w->lock);
     (void)pthread_join(w->thread, NULL);
+    w->is_joined = true;
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    worker_finish(w);
     (void)pthread_cond_destroy(&w->more);
     (void)pthread_mutex_destroy(&w->lock);
     free(w);

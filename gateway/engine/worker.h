@@ -22,8 +22,10 @@ struct work {
 };
 
 struct worker *worker_new(struct loop *loop) MUST_CHECK; /* results wake the loop */
-void worker_free(
-    struct worker *w); /* finishes what is queued, without calling done(); NULL is fine */
+/* Runs what is queued to its end and stops the thread; the results can still be collected. */
+void worker_finish(struct worker *w);
+/* The same, and drops what was not collected. NULL is fine. */
+void worker_free(struct worker *w);
 void worker_add(struct worker *w, struct work *work);
 /* Calls done() of everything finished. */
 void worker_collect(struct worker *w);

@@ -6,7 +6,6 @@ correct gateway does: every job ends in the right state within seconds. A hang i
 Rows that are left out here, and why:
   22  --multi-user: the gateway maps no users to ComfyUI's; there is nothing that it could do wrong yet.
   23  names of uploads, and the upload half of 24: there is no POST /v1/assets yet.
-  26  file-like inputs of raw graphs (LoadImage with ../): needs the scope jobs:raw, which comes with API keys.
   29  Discord.
   30  version drift: test_backends.py runs the same jobs against several releases.
 """
@@ -798,6 +797,30 @@ def test_fault_25_type_is_told_by_bytes(stages):
     answer = stage.gateway.request("GET", job["outputs"][0]["url"])
     assert "html" not in answer.header("Content-Type") and not answer.header("Content-Type").startswith("image/")
     assert answer.header("X-Content-Type-Options") == "nosniff"
+
+
+OUTSIDE = ["../../etc/passwd", "/etc/passwd", "a/../../b.png", "..", "..\\..\\secret.png", "C:\\secret.png", "C:x.png"]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_fault_26_file_outside(stages, name):
+    """ComfyUI's loaders would read any file of their host: a graph that names one is refused, with the place."""
+    stage = stages()
+    graph = {"1": {"class_type": "LoadImage", "inputs": {"image": name}},
+             "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}}
+    problem = stage.gateway.request("POST", "/v1/jobs", json={"workflow": graph}).json()
+    assert problem["status"] == 422 and problem["code"] == "invalid_workflow"
+    assert problem["errors"][0]["pointer"] == "/workflow/1/inputs/image"
+    assert problem["errors"][0]["code"] == "file_outside"
+
+
+@pytest.mark.parametrize("name", ["sub/dir/a.png", "a..b.png", "..a.png", "name.png [temp]", "a b/c.png"])
+def test_fault_26_file_inside(stages, name):
+    """Names within ComfyUI's own folders are none of our business."""
+    stage = stages(start_sim=False)
+    graph = {"1": {"class_type": "LoadImage", "inputs": {"image": name}},
+             "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}}
+    assert stage.submit(graph)["status"] == "queued"
 
 
 # ---- 27, 28: what ComfyUI says about the graph ------------------------------------------------------------

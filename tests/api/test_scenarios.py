@@ -243,7 +243,8 @@ def test_progress_is_monotone(stages):
     assert {p["nodes_total"] for p in progress} == {3}
     assert max(p["nodes_done"] for p in progress) >= 2
     assert "SimSteps" in {p["current_node_class"] for p in progress}
-    assert max(p["step"] or 0 for p in progress) == 20 and {p["steps"] for p in progress} >= {20}
+    # ComfyUI tells of steps at most ten times a second: the last ones may not be among them.
+    assert max(p["step"] or 0 for p in progress) >= 14 and {p["steps"] for p in progress} >= {20}
     assert seen[-1]["status"] == "succeeded"
 
 
