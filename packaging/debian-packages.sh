@@ -13,7 +13,7 @@ PACKAGES_SIM=(python3 python3-aiohttp python3-pil)
 # To run everything that ./check runs.
 PACKAGES_CHECK=(
     clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck openssl
-    python3-pytest python3-pytest-xdist python3-jsonschema git
+    json-schema-test-suite python3-pytest python3-pytest-xdist python3-jsonschema git
 )
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
