@@ -1,5 +1,6 @@
 """The command line, as a script and as a person meet it: the real program against the real gateway and comfy-sim."""
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import http.server
@@ -28,6 +29,11 @@ LIMIT = 60  # seconds that no call may take
 UNKNOWN = "01935870-0000-7000-8000-000000000000"
 
 
+def die_with_parent():
+    """Runs in the child: however the tests end, the kernel ends what they started."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Ran:
     def __init__(self, code, out, err):
         self.code = code
@@ -48,7 +54,7 @@ def cli(url, *words, stdin=None, cwd=None, **env):
     """Runs comfygate to its end. `url` may be a Gateway, a Stage, or an address."""
     url = getattr(url, "url", None) or (url if isinstance(url, str) else url.gateway.url)
     done = subprocess.run([BIN, *map(str, words)], input=stdin, capture_output=True, timeout=LIMIT, cwd=cwd,
-                          env=environment(url, **env), check=False)
+                          env=environment(url, **env), preexec_fn=die_with_parent, check=False)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -59,6 +65,7 @@ class Terminal:
         self.text = ""
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
+            die_with_parent()
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
             os.execve(BIN, [BIN, *words], environment(url, **env))
 
@@ -615,7 +622,7 @@ def test_waiting_survives_a_restart_of_the_gateway(stages):
     stage = stages()
     job = stage.submit(graphs.steps(60, ms=50))
     process = subprocess.Popen([BIN, "wait", job["id"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=environment(stage.gateway.url))
+                               env=environment(stage.gateway.url), preexec_fn=die_with_parent)
     while b"running" not in process.stderr.readline():
         assert process.poll() is None
     stage.gateway.kill9()
@@ -651,7 +658,8 @@ def test_watch_of_one_job_and_of_the_list(stages):
 
 def test_watch_of_the_list_off_a_terminal(stages):
     stage = stages()
-    process = subprocess.Popen([BIN, "watch"], stdout=subprocess.PIPE, env=environment(stage.gateway.url))
+    process = subprocess.Popen([BIN, "watch"], stdout=subprocess.PIPE, env=environment(stage.gateway.url),
+                               preexec_fn=die_with_parent)
     job = stage.finish(stage.submit(graphs.picture()))
     lines = []
     eventually(lambda: lines.append(process.stdout.readline().decode()) or f"{job['id']} succeeded\n" in lines)

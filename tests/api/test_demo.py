@@ -1,5 +1,6 @@
 """./demo as a newcomer runs it: on a terminal, in a folder of its own, ended by --once or by Ctrl-C."""
 import contextlib
+import ctypes
 import fcntl
 import os
 import pathlib
@@ -47,6 +48,8 @@ class Demo:
         self.code = None
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            # TERM, so that the script can end what it started.
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
             os.chdir(folder)
             clean = {name: value for name, value in os.environ.items()
