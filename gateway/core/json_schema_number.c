@@ -30,12 +30,13 @@ static int64_t read_exponent(const char *at, const char *end)
 struct json_number json_number_read(struct span text)
 {
     struct json_number n = {NULL, NULL, 0, 0, text.len > 0 && text.ptr[0] == '-'};
-    const char *end = text.ptr + text.len;
-    const char *at = text.ptr + (n.is_negative ? 1 : 0);
+    const char *at = text.len > 0 ? text.ptr : "";
+    const char *end = at + text.len;
     int64_t power = 0; /* of the digit at hand, counted from the first one down */
     int64_t shift = 0; /* what to add to such a power */
     bool is_fraction = false;
 
+    at += n.is_negative ? 1 : 0;
     for (; at < end && (is_digit(*at) || *at == '.'); at++) {
         if (*at == '.') {
             is_fraction = true;

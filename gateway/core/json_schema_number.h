@@ -22,7 +22,7 @@ struct json_number {
     bool is_negative;
 };
 
-/* Reads the text of a JSON number. */
+/* Reads the text of a JSON number; no text at all reads as zero. */
 struct json_number json_number_read(struct span text);
 /* Below, at or above zero, as a is smaller than, equal to or greater than b. */
 int json_number_compare(struct json_number a, struct json_number b);

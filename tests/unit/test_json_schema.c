@@ -151,6 +151,17 @@ static void test_suite(void **state)
     assert_int_equal(suite_faults, 0);
 }
 
+static void assert_refused(const char *file, const struct json_doc *doc, json_ref group)
+{
+    AUTO(free_ptr) char *name = json_str_dup(doc, json_get(doc, group, "description"));
+    struct json_schema *schema = NULL;
+    struct err e = ERR_INIT;
+
+    if (json_schema_compile(doc, json_get(doc, group, "schema"), NULL, &schema, &e) == ERR_NONE) {
+        fail_msg("%s: %s is accepted", file, name);
+    }
+}
+
 /* A rule that we do not enforce is never taken for one that we do. */
 static void test_suite_refused(void **state)
 {
@@ -160,14 +171,7 @@ static void test_suite_refused(void **state)
         AUTO(json_free_ptr) struct json_doc *doc = read_suite(refused_files[i], &text);
 
         for (json_ref g = json_first(doc, 0); g != JSON_NONE; g = json_next(doc, g)) {
-            AUTO(free_ptr) char *name = json_str_dup(doc, json_get(doc, g, "description"));
-            struct json_schema *schema = NULL;
-            struct err e = ERR_INIT;
-
-            if (json_schema_compile(doc, json_get(doc, g, "schema"), NULL, &schema, &e) ==
-                ERR_NONE) {
-                fail_msg("%s: %s is accepted", refused_files[i], name);
-            }
+            assert_refused(refused_files[i], doc, g);
         }
     }
 }

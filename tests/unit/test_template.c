@@ -326,6 +326,150 @@ static void test_bind(void **state)
     template_free(t);
 }
 
+/* ---- every combination of optional parameters -------------------------------------------------- */
+
+static const char *const optional[] = {
+    "\"negative\":\"n\"",
+    "\"steps\":1",
+    "\"guidance\":2.5",
+    "\"count\":3",
+    "\"seed\":0",
+    "\"image2\":\"asset:2\"",
+    "\"image3\":\"asset:3\"",
+    "\"loras\":[{\"name\":\"a\"},{\"name\":\"b\"}]",
+    "\"shape\":\"wide\"",
+    "\"fast\":true",
+};
+enum {
+    NEGATIVE = 1,
+    STEPS = 2,
+    GUIDANCE = 4,
+    COUNT = 8,
+    SEED = 16,
+    IMAGE_2 = 32,
+    IMAGE_3 = 64,
+    LORAS = 128,
+    SHAPE = 256,
+    FAST = 512,
+    ALWAYS = 1024,
+    ABSENT = 2048 /* when the parameter is absent, not when it is there */
+};
+
+/* Every input that may change, and the parameters that may change it. */
+static const struct {
+    const char *node;
+    const char *input;
+    unsigned when;
+} declared[] = {
+    {"40", "prompt", ALWAYS},
+    {"20", "image", ALWAYS},
+    {"3", "seed", ALWAYS},
+    {"7", "text", NEGATIVE},
+    {"3", "steps", STEPS},
+    {"3", "cfg", GUIDANCE},
+    {"5", "batch_size", COUNT},
+    {"21", "image", IMAGE_2},
+    {"22", "image", IMAGE_3},
+    {"40", "image2", ABSENT | IMAGE_2},
+    {"40", "image3", ABSENT | IMAGE_3},
+    {"50", "model", LORAS},
+    {"3", "model", LORAS | FAST},
+    {"40", "clip", LORAS},
+    {"7", "clip", LORAS},
+    {"5", "width", SHAPE},
+    {"32", "crop", SHAPE},
+};
+
+static bool is_when(unsigned when, unsigned mask)
+{
+    if ((when & ALWAYS) != 0) {
+        return true;
+    }
+    return (when & ABSENT) != 0 ? (when & (ALWAYS - 1U) & ~mask) != 0 : (when & mask) != 0;
+}
+
+static bool may_change(const char *node, const char *input, unsigned mask)
+{
+    for (size_t i = 0; i < COUNT_OF(declared); i++) {
+        if (strcmp(declared[i].node, node) == 0 && strcmp(declared[i].input, input) == 0 &&
+            is_when(declared[i].when, mask)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_gone(const char *node, unsigned mask)
+{
+    return (strcmp(node, "21") == 0 && (mask & IMAGE_2) == 0) ||
+           ((strcmp(node, "22") == 0 || strcmp(node, "32") == 0) && (mask & IMAGE_3) == 0);
+}
+
+/* A node and its inputs as they were, and the same node now. */
+static void assert_node(const struct json_doc *before, json_ref node, const struct json_doc *after,
+                        json_ref now, unsigned mask)
+{
+    json_ref inputs = json_get(before, node, "inputs");
+    AUTO(buf_clear) struct buf id = BUF_INIT(100);
+
+    assert_true(json_key(before, node, &id));
+    assert_int_equal(now == JSON_NONE, is_gone(buf_str(&id), mask));
+    for (json_ref i = json_first(before, inputs); i != JSON_NONE && now != JSON_NONE;
+         i = json_next(before, i)) {
+        AUTO(buf_clear) struct buf name = BUF_INIT(100);
+        json_ref new;
+
+        assert_true(json_key(before, i, &name));
+        new = json_get(after, json_get(after, now, "inputs"), buf_str(&name));
+        if (!may_change(buf_str(&id), buf_str(&name), mask)) {
+            assert_true(span_eq(json_raw(before, i), json_raw(after, new)));
+        }
+    }
+}
+
+static char *input_of(unsigned mask)
+{
+    struct buf input = BUF_INIT(1000);
+
+    (void)buf_append_str(&input, "{\"prompt\":\"x\",\"image\":\"asset:1\"");
+    for (size_t i = 0; i < COUNT_OF(optional); i++) {
+        if ((mask >> i & 1U) != 0) {
+            (void)buf_appendf(&input, ",%s", optional[i]);
+        }
+    }
+    (void)buf_append_char(&input, '}');
+    return buf_take(&input);
+}
+
+static void test_combinations(void **state)
+{
+    struct template *t = load(NULL);
+    AUTO(free_ptr) char *workflow = fixture("workflow.json");
+    AUTO(json_free_ptr) struct json_doc *before = parse(workflow);
+
+    (void)state;
+    for (unsigned mask = 0; mask < 1U << COUNT_OF(optional); mask++) {
+        AUTO(free_ptr) char *input = input_of(mask);
+        AUTO(template_bound_clear) struct template_bound bound;
+        AUTO(json_free_ptr) struct json_doc *after = NULL;
+        size_t nodes = 9 + ((mask & IMAGE_2) != 0 ? 1U : 0U) + ((mask & IMAGE_3) != 0 ? 2U : 0U) +
+                       ((mask & LORAS) != 0 ? 2U : 0U);
+        struct err e = ERR_INIT;
+
+        assert_int_equal(bind(t, input, (struct bind_with){0}, &bound, &e), ERR_NONE);
+        assert_is_graph(&bound);
+        assert_int_equal(bound.node_count, nodes);
+        after = parse(buf_str(&bound.graph));
+        for (json_ref n = json_first(before, 0); n != JSON_NONE; n = json_next(before, n)) {
+            AUTO(buf_clear) struct buf id = BUF_INIT(100);
+
+            assert_true(json_key(before, n, &id));
+            assert_node(before, n, after, json_get(after, 0, buf_str(&id)), mask);
+        }
+    }
+    template_free(t);
+}
+
 /* ---- what is told beside the graph ------------------------------------------------------------ */
 
 static void test_effective_input(void **state)
@@ -953,6 +1097,38 @@ static void test_bind_asks_catalog(void **state)
     template_free(t);
 }
 
+/* ---- the example of docs/templates.md --------------------------------------------------------- */
+
+static void test_documented(void **state)
+{
+    struct buf page = read_whole(SOURCE_DIR "/docs/templates.md");
+    struct buf workflow = read_whole(TEST_DATA_DIR "/unit/templates/my-sdxl/workflow.json");
+    const char *start = strstr(buf_str(&page), "```json\n");
+    const char *end = start != NULL ? strstr(start, "\n```\n") : NULL;
+    AUTO(template_bound_clear) struct template_bound bound;
+    struct template *t = NULL;
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_non_null(end);
+    start += strlen("```json\n");
+    if (template_load("my-sdxl", (struct span){start, (size_t)(end - start)}, buf_span(&workflow),
+                      &limits, &t, &e) != ERR_NONE) {
+        fail_msg("%s: %s %s", e.detail, e.item[0].at, e.item[0].detail);
+    }
+    assert_int_equal(bind(t,
+                          "{\"prompt\":\"a cat\",\"shape\":\"portrait\",\"loras\":[{\"name\":"
+                          "\"a\"}]}",
+                          (struct bind_with){0}, &bound, &e),
+                     ERR_NONE);
+    assert_is_graph(&bound);
+    assert_int_equal(bound.node_count, 8);
+    assert_contains(buf_str(&bound.graph), "\"width\": 832, \"height\": 1216");
+    template_free(t);
+    buf_clear(&page);
+    buf_clear(&workflow);
+}
+
 /* ---- how it shows ----------------------------------------------------------------------------- */
 
 static bool some_options(void *arg, const char *source, struct buf *out)
@@ -1023,6 +1199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_combinations),
         cmocka_unit_test(test_effective_input),
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_refused),
@@ -1035,6 +1212,7 @@ int main(void)
         cmocka_unit_test(test_bind_asks_catalog),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_documented),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
