@@ -225,7 +225,7 @@ def api(stage, settings, log, tick):
         # They test comfy-sim and the gate, without a comfygate.
         words += ["--ignore-glob=tests/api/test_sim_*.py", "--ignore=tests/api/test_schema.py"]
     env = settings.campaign_environment() if settings.campaign and not stage.sanitizer else {}
-    pytest(outcome, stage, settings, log, tick, words, 25 * MINUTE, **env)
+    pytest(outcome, stage, settings, log, tick, words, (180 if env else 25) * MINUTE, **env)
     return outcome
 
 
