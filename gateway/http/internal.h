@@ -13,7 +13,7 @@
 struct http_server {
     struct http_parts parts;
     struct MHD_Daemon *daemon;
-    int listen_fd; /* kept open after quiescing until the threads have ended; -1 = none */
+    int listen_fd; /* libmicrohttpd closes it; -1 = none */
     char *url;
     bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
     atomic_bool is_quiesced;

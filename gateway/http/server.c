@@ -6,6 +6,7 @@
  */
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -153,16 +155,25 @@ const char *http_url(const struct http_server *s)
     return s->url;
 }
 
+/* Puts a socket that nobody can reach in the place of the one that listens: the kernel takes the old
+ * one out of every epoll set and refuses who calls. MHD_quiesce_daemon would do it, but in 0.9.75 it
+ * takes the socket out of a worker's set while the worker may be doing the same, and then
+ * ends the process. */
+static void unlisten(int listen_fd)
+{
+    AUTO(file_close) int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (deaf < 0 || dup3(deaf, listen_fd, O_CLOEXEC) < 0) {
+        (void)shutdown(listen_fd, SHUT_RDWR);
+    }
+}
+
 void http_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->is_quiesced, true)) {
         return;
     }
-    if (MHD_quiesce_daemon(s->daemon) != MHD_INVALID_SOCKET) {
-        /* It must stay open while threads may still look at it; but who calls shall hear at once
-         * that nobody is here. */
-        (void)shutdown(s->listen_fd, SHUT_RDWR);
-    }
+    unlisten(s->listen_fd);
 }
 
 /* Lets those that have just been woken send what they have to say. */
@@ -184,7 +195,8 @@ void http_stop(struct http_server *s)
     if (s->daemon != NULL) {
         http_quiesce(s);
         drain(s);
-        MHD_stop_daemon(s->daemon);
+        MHD_stop_daemon(s->daemon); /* closes the listening socket, too */
+        s->listen_fd = -1;
     }
     file_close(&s->listen_fd);
     reader_key_close(s);

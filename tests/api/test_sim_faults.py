@@ -313,7 +313,8 @@ def test_crash_at_view(sim: Sim) -> None:
 def test_crash_at_by_kill(tmp_path: Path) -> None:
     log_file = tmp_path / "log"
     with Sim(faults={"crash_at": {"phase": "success"}}, log_file=log_file) as sim:
-        prompt_id = sim.submit(graph_tiny(), extra_data={"job": 7})
+        prompt_id = sim.submit(graph_steps(steps=10, ms=20), extra_data={"job": 7})
+        # It takes long enough for the answer to leave before the end.
         wait_until(lambda: not sim.alive)
         lines = sim.log_lines()
         assert [line["event"] for line in lines] == ["accepted", "started", "crash"]
