@@ -50,6 +50,8 @@ class Demo:
         if self.pid == 0:
             # TERM, so that the script can end what it started.
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+            # Whoever started the tests in the background has them ignore Ctrl-C; a terminal's shell does not.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
             os.chdir(folder)
             clean = {name: value for name, value in os.environ.items()
