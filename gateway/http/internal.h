@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "http/offload.h"
 #include "http/server.h"
 
 struct http_server {
@@ -18,6 +19,7 @@ struct http_server {
     bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
     atomic_bool is_quiesced;
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */
+    struct offload *offload;
     pthread_key_t reader_key; /* per thread: its struct store_reader */
 };
 

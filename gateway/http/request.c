@@ -18,6 +18,8 @@
 
 /* Longest body that is read only to be dropped. */
 #define DROP_MAX (16U << 20)
+/* When too much slow work waits. */
+#define RETRY_AFTER_S 2
 
 /* ---- life ----------------------------------------------------------------------------------------- */
 
@@ -320,4 +322,44 @@ void request_cmd_error(const struct request *r, struct err *e)
         /* Only together with what the job has can be told that metadata becomes too much. */
         (void)err_at(e, r->cmd.result, "/metadata", "too_many", "%s", r->cmd.detail);
     }
+}
+
+/* ---- slow work ---------------------------------------------------------------------------------- */
+
+static void run_slow(struct offload_work *w)
+{
+    struct request *r = container_of(w, struct request, offload);
+
+    r->slow(r);
+    MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result answer_busy(struct request *r)
+{
+    struct err e;
+
+    err_fresh(&e);
+    if (atomic_load(&r->server->is_quiesced)) {
+        (void)err_set(&e, ERR_SHUTTING_DOWN, "The gateway is shutting down.");
+    } else {
+        (void)err_set(&e, ERR_QUEUE_FULL, "Too many uploads and pictures are being worked on.");
+    }
+    e.retry_after_s = RETRY_AFTER_S;
+    return reply_problem(r, &e);
+}
+
+enum MHD_Result request_offload(struct request *r, void (*slow)(struct request *r),
+                                handler_fn *next)
+{
+    struct MHD_Connection *connection = r->connection;
+
+    r->slow = slow;
+    r->next = next;
+    r->offload.run = run_slow;
+    MHD_suspend_connection(connection);
+    if (!offload_push(r->server->offload, &r->offload)) {
+        r->next = answer_busy;
+        MHD_resume_connection(connection);
+    }
+    return MHD_YES;
 }

@@ -6,6 +6,7 @@
  *
  *   request_push   hands r->cmd to the engine and is followed by `next`
  *   job_wait_run   waits for a job (job_wait.h)
+ *   request_offload  has a helper thread do what takes long
  *
  * No thread waits meanwhile. While parked, the request belongs to the engine or
  * the hub; afterwards it runs on the thread of its connection again.
@@ -23,6 +24,7 @@
 #include "bridge/inbox.h"
 #include "http/internal.h"
 #include "http/job_wait.h"
+#include "http/offload.h"
 #include "http/route.h"
 #include "http/uri.h"
 
@@ -53,6 +55,8 @@ struct request {
     handler_fn *next; /* what to do when the request runs (again) */
     struct cmd cmd;   /* for request_push */
     struct job_wait wait;
+    struct offload_work offload; /* for request_offload */
+    void (*slow)(struct request *r);
     void *op; /* what a handler keeps between its steps */
     void (*op_free)(void *op);
 };
@@ -72,6 +76,11 @@ const char *request_header(const struct request *r, const char *name);
  * that cannot be pushed comes back at once, its result saying why. Nothing of r may be touched
  * after this; return its result. */
 enum MHD_Result request_push(struct request *r, handler_fn *next);
+/* Suspends the request, runs `slow` on a helper thread, and goes on with `next` when it is done. `slow` may
+ * block; it keeps what it finds out in r->op, and answers nothing. When too much waits already, the
+ * request is answered 503. As above, nothing of r may be touched after this. */
+enum MHD_Result request_offload(struct request *r, void (*slow)(struct request *r),
+                                handler_fn *next);
 /* What became of r->cmd, as an error. Only for a result other than ERR_NONE. */
 void request_cmd_error(const struct request *r, struct err *e);
 /* Limits of the JSON in a body. */

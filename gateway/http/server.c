@@ -32,6 +32,8 @@
 #define DRAIN_MS 1000
 /* Of the store, the files, ComfyUI and the threads, beside the connections. */
 #define OTHER_DESCRIPTORS 512
+/* Requests that may wait for slow work; each holds its body. */
+#define OFFLOAD_WAITING 256
 
 /* ---- callbacks ------------------------------------------------------------------------------------ */
 
@@ -140,7 +142,10 @@ enum errc http_start(const struct http_parts *parts, struct http_server **out, s
     raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
     rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
     if (rc == ERR_NONE) {
-        rc = start_daemon(s, e);
+        s->offload = offload_new((size_t)parts->config->server_helpers, OFFLOAD_WAITING);
+        rc = s->offload != NULL
+                 ? start_daemon(s, e)
+                 : err_set(e, ERR_INTERNAL_ERROR, "The threads for slow work did not start.");
     }
     if (rc != ERR_NONE) {
         http_stop(s);
@@ -194,10 +199,12 @@ void http_stop(struct http_server *s)
     }
     if (s->daemon != NULL) {
         http_quiesce(s);
+        offload_free(take_ptr(&s->offload)); /* resumes whom it serves */
         drain(s);
         MHD_stop_daemon(s->daemon); /* closes the listening socket, too */
         s->listen_fd = -1;
     }
+    offload_free(s->offload);
     file_close(&s->listen_fd);
     reader_key_close(s);
     free(s->url);
