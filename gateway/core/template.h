@@ -61,8 +61,8 @@ int64_t template_timeout_ms(const struct template *t);
 int template_max_attempts(const struct template *t);
 /* The parameter with op "seed"; NULL when there is none. */
 const char *template_seed_param(const struct template *t);
-/* Type ("image") of a declared output node, borrowed; NULL when the node is not declared. */
-const char *template_output_type(const struct template *t, const char *node_id, bool *is_primary);
+/* Id of the node whose results are to be shown first; borrowed, never NULL. */
+const char *template_primary_node(const struct template *t);
 
 /* Fills lists of choices (`x-options`), when somebody is there who knows them. */
 struct template_options {

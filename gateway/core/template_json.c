@@ -45,15 +45,14 @@ const char *template_seed_param(const struct template *t)
     return NULL;
 }
 
-const char *template_output_type(const struct template *t, const char *node_id, bool *is_primary)
+const char *template_primary_node(const struct template *t)
 {
-    for (size_t i = 0; i < t->outcome_count; i++) {
-        if (strcmp(t->graph.node[t->outcome[i].node].id, node_id) == 0) {
-            *is_primary = t->outcome[i].is_primary;
-            return t->outcome[i].type;
-        }
+    size_t primary = 0;
+
+    while (primary + 1 < t->outcome_count && !t->outcome[primary].is_primary) {
+        primary++;
     }
-    return NULL;
+    return t->graph.node[t->outcome[primary].node].id;
 }
 
 /* ---- input_schema ---------------------------------------------------------------------------- */

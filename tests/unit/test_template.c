@@ -1178,7 +1178,6 @@ static void test_facts(void **state)
 {
     struct template *t = load(NULL);
     AUTO(free_ptr) char *workflow = fixture("workflow.json");
-    bool is_primary = false;
 
     (void)state;
     assert_string_equal(template_name(t), "every-op");
@@ -1188,9 +1187,7 @@ static void test_facts(void **state)
     assert_int_equal(template_timeout_ms(t), 600000);
     assert_int_equal(template_max_attempts(t), 2);
     assert_true(span_is(template_workflow(t), workflow));
-    assert_string_equal(template_output_type(t, "9", &is_primary), "image");
-    assert_true(is_primary);
-    assert_null(template_output_type(t, "8", &is_primary));
+    assert_string_equal(template_primary_node(t), "9");
     template_free(t);
     template_free(NULL);
 }
