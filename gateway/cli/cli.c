@@ -62,6 +62,7 @@ static const struct verb verbs[] = {
      "Example:\n"
      "  comfygate download 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e pictures\n",
      verb_download},
+    {"templates", "PART", "write and check templates", NULL, verb_templates},
     {"health", "", "tell whether the gateway is ready, and why not",
      "Exits 0 when it serves (ready, or degraded), 1 when not, 69 when it cannot be reached.\n\n"
      "Example:\n"
@@ -329,7 +330,7 @@ static int run_help(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "there is no verb \"%.40s\"", argv[0]);
     }
     cli->wants_help = true;
-    return run_verb(cli, 0, argv);
+    return run_verb(cli, argc - 1, argv + 1); /* templates has parts with a help of their own */
 }
 
 static int run(struct cli *cli, int argc, char **argv)

@@ -42,6 +42,7 @@ int verb_show(struct cli *cli, int argc, char **argv);
 int verb_cancel(struct cli *cli, int argc, char **argv);
 int verb_retry(struct cli *cli, int argc, char **argv);
 int verb_download(struct cli *cli, int argc, char **argv);
+int verb_templates(struct cli *cli, int argc, char **argv);
 int verb_health(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 

@@ -1,0 +1,64 @@
+/* verb_templates.c - finds which part of `templates` is meant: a table, as cli.c has for verbs. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/templates.h"
+
+static const struct verb parts[] = {
+    {"templates check", "DIR... [FLAG...]", "load template folders, and tell every fault of each",
+     "Loads each folder as a gateway would; no gateway is asked. Exits 0 when all are sound, else "
+     "1.\n"
+     "With --comfyui or --object-info it is also told what that ComfyUI lacks to run them.\n\n"
+     "Example:\n"
+     "  comfygate templates check templates/* --comfyui http://127.0.0.1:8188\n",
+     templates_check},
+};
+
+static const struct verb *find_part(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (strcmp(strchr(parts[i].name, ' ') + 1, name) == 0) {
+            return &parts[i];
+        }
+    }
+    return NULL;
+}
+
+static void print_parts(FILE *out)
+{
+    (void)fputs("Usage: comfygate templates PART [FLAG...]\n\n", out);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        (void)fprintf(out, "  %-10s %s\n", strchr(parts[i].name, ' ') + 1, parts[i].summary);
+    }
+    (void)fputs("\ncomfygate help templates PART tells more of each.\n", out);
+}
+
+int verb_templates(struct cli *cli, int argc, char **argv)
+{
+    static const struct option_row no_rows[] = {{.name = NULL}};
+    const struct verb *part = argc > 0 ? find_part(argv[0]) : NULL;
+    AUTO(words_clear) struct words rest = {0};
+    int code = EXIT_OK;
+
+    if (part != NULL) {
+        cli->verb = part;
+        return part->run(cli, argc - 1, argv + 1);
+    }
+    if (argc > 0 && argv[0][0] != '-') {
+        return cli_usage(cli, "templates has no \"%.40s\"", argv[0]);
+    }
+    if (cli->wants_help ||
+        (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))) {
+        print_parts(stdout);
+        return EXIT_OK;
+    }
+    if (!cli_options(cli, no_rows, argc, argv, &rest, &code)) {
+        return code;
+    }
+    if (rest.count > 0) {
+        return cli_usage(cli, "say the part first: comfygate templates %.40s", rest.item[0]);
+    }
+    print_parts(stderr);
+    return EXIT_USAGE;
+}
