@@ -1,145 +1,23 @@
 /* outputs_content.c - GET and HEAD /v1/outputs/{id}/content (getOutputContent).
- *
- * The bytes come from ComfyUI, and so from anybody's nodes. A browser is told
- * to believe the type that we found in them, to show only types that cannot
- * run anything, and to run nothing in any case.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <strings.h>
-
-#include "base/file.h"
-#include "base/mem.h"
-#include "http/condition.h"
+#include "http/file_answer.h"
 #include "http/handlers.h"
-#include "http/header.h"
 #include "http/reply.h"
 #include "http/request.h"
 
-#define DISPOSITION_MAX 4096
-#define SANDBOX         "default-src 'none'; sandbox"
-#define UNKNOWN_TYPE    "application/octet-stream"
-
-static void drop_output(struct job_output *output)
-{
-    job_output_clear(output);
-}
-
-/* Whether a browser may show it in place. */
-static bool is_harmless(const char *content_type)
-{
-    static const char *const TYPE[] = {"image/png", "image/jpeg", "image/webp",
-                                       "image/gif", "video/mp4",  "video/webm",
-                                       "audio/wav", "audio/mpeg", "audio/flac",
-                                       "audio/ogg", "text/plain", "text/plain; charset=utf-8"};
-
-    for (size_t i = 0; i < COUNT_OF(TYPE); i++) {
-        if (strcasecmp(content_type, TYPE[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* If-Range: the range counts only for the very bytes that the client has. */
-static struct range chosen_range(const struct request *r, const char *etag, int64_t size)
-{
-    const char *if_range = request_header(r, MHD_HTTP_HEADER_IF_RANGE);
-    bool counts = if_range == NULL || etag_listed(if_range, etag, false);
-
-    return range_parse(counts ? request_header(r, MHD_HTTP_HEADER_RANGE) : NULL, size);
-}
-
-static enum MHD_Result answer_outside(struct request *r, int64_t size)
-{
-    struct MHD_Response *response;
-    struct err e;
-    char text[48];
-
-    err_fresh(&e);
-    (void)err_set(&e, ERR_RANGE_NOT_SATISFIABLE, "The file has %" PRId64 " bytes.", size);
-    response = reply_problem_make(r, &e);
-    (void)snprintf(text, sizeof text, "bytes */%" PRId64, size);
-    reply_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-    return reply_send(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
-}
-
-static void add_disposition(struct MHD_Response *response, const struct job_output *output,
-                            bool is_inline)
-{
-    AUTO(buf_clear) struct buf text = BUF_INIT(DISPOSITION_MAX);
-
-    disposition_write(&text, is_inline ? "inline" : "attachment", output->name);
-    reply_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
-                 buf_ok(&text) ? buf_str(&text) : (is_inline ? "inline" : "attachment"));
-}
-
-/* Takes the descriptor. */
-static enum MHD_Result send_file(struct request *r, const struct job_output *output, int fd,
-                                 struct range range)
-{
-    const char *download = uri_param(&r->uri, "download");
-    bool is_shown = is_harmless(output->content_type);
-    bool is_inline = is_shown && (download == NULL || strcmp(download, "1") != 0);
-    struct MHD_Response *response =
-        reply_file(fd, range.first, range.length, is_shown ? output->content_type : UNKNOWN_TYPE);
-    char text[96];
-
-    (void)snprintf(text, sizeof text, "\"%s\"", output->sha256);
-    reply_header(response, MHD_HTTP_HEADER_ETAG, text);
-    reply_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_FOR_EVER);
-    reply_header(response, "Content-Security-Policy", SANDBOX);
-    reply_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-    add_disposition(response, output, is_inline);
-    if (range.kind == RANGE_WHOLE) {
-        return reply_send(r, MHD_HTTP_OK, response);
-    }
-    (void)snprintf(text, sizeof text, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, range.first,
-                   range.first + range.length - 1, output->size_bytes);
-    reply_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-    return reply_send(r, MHD_HTTP_PARTIAL_CONTENT, response);
-}
-
-static enum MHD_Result answer(struct request *r, struct job_output *output)
-{
-    char etag[sizeof output->sha256 + 2];
-    struct range range;
-    int fd = -1;
-
-    (void)snprintf(etag, sizeof etag, "\"%s\"", output->sha256);
-    if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
-        return reply_not_modified(r, etag, CACHE_FOR_EVER);
-    }
-    if (blob_open(r->parts->blobs, output->sha256, &fd, &output->size_bytes) != ERR_NONE) {
-        return reply_error(r, ERR_INTERNAL_ERROR, "The file of this output cannot be read.");
-    }
-    range = chosen_range(r, etag, output->size_bytes);
-    if (range.kind == RANGE_OUTSIDE) {
-        file_close(&fd);
-        return answer_outside(r, output->size_bytes);
-    }
-    return send_file(r, output, fd, range);
-}
-
 enum MHD_Result outputs_content(struct request *r)
 {
-    AUTO(drop_output) struct job_output output = {.name = NULL};
+    AUTO(job_output_clear) struct job_output output = {.name = NULL};
     struct store_reader *reader = reader_get(r->server);
-    const char *download = uri_param(&r->uri, "download");
-    enum st st;
+    enum st st = reader != NULL ? store_output(reader, r->id, &output) : ST_FAIL;
 
-    if (download != NULL && strcmp(download, "0") != 0 && strcmp(download, "1") != 0) {
-        struct err e;
-
-        err_fresh(&e);
-        (void)err_param(&e, "download", "must be 0 or 1");
-        return reply_problem(r, &e);
-    }
-    st = reader != NULL ? store_output(reader, r->id, &output) : ST_FAIL;
     if (st == ST_NONE) {
         return reply_error(r, ERR_NOT_FOUND, "There is no output of this id.");
     }
-    return st == ST_OK ? answer(r, &output)
-                       : reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
+    if (st != ST_OK) {
+        return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
+    }
+    return file_answer(r, &(struct stored_file){.sha256 = output.sha256,
+                                                .content_type = output.content_type,
+                                                .name = output.name});
 }

@@ -1,0 +1,135 @@
+/* file_answer.c - see file_answer.h.
+ *
+ * The bytes come from strangers, by way of ComfyUI or of an upload. A browser is told to believe the
+ * type that we found in them, to show only types that cannot run anything, and to run nothing in
+ * any case.
+ */
+#include "http/file_answer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "http/condition.h"
+#include "http/header.h"
+#include "http/reply.h"
+#include "http/request.h"
+
+#define DISPOSITION_MAX 4096
+#define SANDBOX         "default-src 'none'; sandbox"
+#define UNKNOWN_TYPE    "application/octet-stream"
+
+/* Whether a browser may show it in place. */
+static bool is_harmless(const char *content_type)
+{
+    static const char *const TYPE[] = {"image/png", "image/jpeg", "image/webp",
+                                       "image/gif", "video/mp4",  "video/webm",
+                                       "audio/wav", "audio/mpeg", "audio/flac",
+                                       "audio/ogg", "text/plain", "text/plain; charset=utf-8"};
+
+    for (size_t i = 0; i < COUNT_OF(TYPE); i++) {
+        if (strcasecmp(content_type, TYPE[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* If-Range: the range counts only for the very bytes that the client has. */
+static struct range chosen_range(const struct request *r, const char *etag, int64_t size)
+{
+    const char *if_range = request_header(r, MHD_HTTP_HEADER_IF_RANGE);
+    bool counts = if_range == NULL || etag_listed(if_range, etag, false);
+
+    return range_parse(counts ? request_header(r, MHD_HTTP_HEADER_RANGE) : NULL, size);
+}
+
+static enum MHD_Result answer_outside(struct request *r, int64_t size)
+{
+    struct MHD_Response *response;
+    struct err e;
+    char text[48];
+
+    err_fresh(&e);
+    (void)err_set(&e, ERR_RANGE_NOT_SATISFIABLE, "The file has %" PRId64 " bytes.", size);
+    response = reply_problem_make(r, &e);
+    (void)snprintf(text, sizeof text, "bytes */%" PRId64, size);
+    reply_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+    return reply_send(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
+}
+
+static void add_disposition(struct MHD_Response *response, const struct stored_file *file,
+                            bool is_inline)
+{
+    AUTO(buf_clear) struct buf text = BUF_INIT(DISPOSITION_MAX);
+
+    disposition_write(&text, is_inline ? "inline" : "attachment", file->name);
+    reply_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
+                 buf_ok(&text) ? buf_str(&text) : (is_inline ? "inline" : "attachment"));
+}
+
+/* Takes the descriptor, of `size` bytes. */
+static enum MHD_Result send_file(struct request *r, const struct stored_file *file, int fd,
+                                 int64_t size, struct range range)
+{
+    const char *download = uri_param(&r->uri, "download");
+    bool is_shown = is_harmless(file->content_type);
+    bool is_inline = is_shown && (download == NULL || strcmp(download, "1") != 0);
+    struct MHD_Response *response =
+        reply_file(fd, range.first, range.length, is_shown ? file->content_type : UNKNOWN_TYPE);
+    char text[96];
+
+    (void)snprintf(text, sizeof text, "\"%s\"", file->sha256);
+    reply_header(response, MHD_HTTP_HEADER_ETAG, text);
+    reply_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_FOR_EVER);
+    reply_header(response, "Content-Security-Policy", SANDBOX);
+    reply_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+    add_disposition(response, file, is_inline);
+    if (range.kind == RANGE_WHOLE) {
+        return reply_send(r, MHD_HTTP_OK, response);
+    }
+    (void)snprintf(text, sizeof text, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, range.first,
+                   range.first + range.length - 1, size);
+    reply_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+    return reply_send(r, MHD_HTTP_PARTIAL_CONTENT, response);
+}
+
+static enum MHD_Result answer(struct request *r, const struct stored_file *file)
+{
+    char etag[SHA256_TEXT_SIZE + 2];
+    struct range range;
+    int64_t size = 0;
+    int fd = -1;
+
+    (void)snprintf(etag, sizeof etag, "\"%s\"", file->sha256);
+    if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
+        return reply_not_modified(r, etag, CACHE_FOR_EVER);
+    }
+    if (blob_open(r->parts->blobs, file->sha256, &fd, &size) != ERR_NONE) {
+        return reply_error(r, ERR_INTERNAL_ERROR, "The file cannot be read.");
+    }
+    range = chosen_range(r, etag, size);
+    if (range.kind == RANGE_OUTSIDE) {
+        file_close(&fd);
+        return answer_outside(r, size);
+    }
+    return send_file(r, file, fd, size, range);
+}
+
+enum MHD_Result file_answer(struct request *r, const struct stored_file *file)
+{
+    const char *download = uri_param(&r->uri, "download");
+
+    if (download != NULL && strcmp(download, "0") != 0 && strcmp(download, "1") != 0) {
+        struct err e;
+
+        err_fresh(&e);
+        (void)err_param(&e, "download", "must be 0 or 1");
+        return reply_problem(r, &e);
+    }
+    return answer(r, file);
+}
