@@ -149,6 +149,9 @@ void comfy_system_clear(struct comfy_system *s);
 /* True when `version` ("0.3.64") is at least major.minor.patch; an unknown version is taken as new. */
 bool comfy_version_at_least(const char *version, int major, int minor, int patch);
 
+/* {"name", "subfolder"} of POST /upload/image: appends the name by which a graph can use the file,
+ * "subfolder/name". False when not understood. */
+bool comfy_upload_reply_parse(struct span body, struct buf *out_name) MUST_CHECK;
 /* {"cancelled": bool} of POST /api/jobs/{id}/cancel; false when not understood. */
 bool comfy_cancel_reply_parse(struct span body, bool *out_cancelled) MUST_CHECK;
 

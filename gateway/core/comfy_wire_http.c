@@ -177,6 +177,23 @@ bool comfy_version_at_least(const char *version, int major, int minor, int patch
 
 /* ---- /api/jobs/{id}/cancel ------------------------------------------------------------------ */
 
+bool comfy_upload_reply_parse(struct span body, struct buf *out_name)
+{
+    AUTO(json_free_ptr) struct json_doc *doc = wire_parse(body);
+    AUTO(free_ptr) char *name = doc != NULL ? json_str_dup(doc, json_get(doc, 0, "name")) : NULL;
+    AUTO(free_ptr)
+    char *folder = doc != NULL ? json_str_dup(doc, json_get(doc, 0, "subfolder")) : NULL;
+
+    if (name == NULL || name[0] == '\0') {
+        return false;
+    }
+    if (folder != NULL && folder[0] != '\0') {
+        (void)buf_append_str(out_name, folder);
+        (void)buf_append_char(out_name, '/');
+    }
+    return buf_append_str(out_name, name);
+}
+
 bool comfy_cancel_reply_parse(struct span body, bool *out_cancelled)
 {
     AUTO(json_free_ptr) struct json_doc *doc = wire_parse(body);

@@ -67,4 +67,13 @@ bool graph_edits_apply(struct span graph, struct graph_edits *edits, struct buf 
 enum errc graph_own_prefix(struct span graph, struct id job_id, struct buf *out, struct err *e)
     MUST_CHECK;
 
+struct graph_rename {
+    const char *from;
+    const char *to;
+};
+/* Appends the graph to out with the new names: of each input that is a string and one of the old names as a
+ * whole. False when the bytes are no graph or out is full. */
+bool graph_rename_files(struct span graph, const struct graph_rename *rename, size_t count,
+                        struct buf *out) MUST_CHECK;
+
 #endif

@@ -12,10 +12,13 @@
 #include "engine/comfy_http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -32,6 +35,7 @@ struct comfy_http {
     struct loop *loop;
     CURLM *multi;
     struct curl_slist *post_headers;
+    struct curl_slist *upload_headers;
     char *agent;
     struct loop_timer timer;
     struct list calls;    /* under way */
@@ -43,6 +47,8 @@ struct comfy_call {
     struct comfy_http *http;
     CURL *curl;
     char *body;
+    curl_mime *form;
+    int fd; /* of an upload; -1 = none */
     int64_t max_bytes;
     int64_t received;
     struct blob_writer *sink;
@@ -127,6 +133,8 @@ static void call_free(struct comfy_call *c)
 {
     list_remove(&c->node);
     curl_easy_cleanup(c->curl);
+    curl_mime_free(c->form);
+    file_close(&c->fd);
     free(c->body);
     buf_clear(&c->answer);
     free(c);
@@ -270,6 +278,7 @@ struct comfy_http *comfy_http_new(struct loop *loop)
     /* Without the second, curl would wait for a "100 Continue" before it sends a larger body. */
     h->post_headers = require_memory(curl_slist_append(NULL, "Content-Type: application/json"));
     h->post_headers = require_memory(curl_slist_append(h->post_headers, "Expect:"));
+    h->upload_headers = require_memory(curl_slist_append(NULL, "Expect:"));
     list_init(&h->calls);
     list_init(&h->finished);
     (void)curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -293,6 +302,7 @@ void comfy_http_free(struct comfy_http *h)
     (void)curl_multi_cleanup(h->multi);
     loop_timer_off(h->loop, &h->timer);
     curl_slist_free_all(h->post_headers);
+    curl_slist_free_all(h->upload_headers);
     curl_global_cleanup();
     free(h->agent);
     free(h);
@@ -334,13 +344,62 @@ static void set_times(struct comfy_call *c, int64_t timeout_ms)
         connect_ms = timeout_ms < CONNECT_MS ? (long)timeout_ms : CONNECT_MS;
     }
     (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-    if (c->sink != NULL) {
+    if (c->sink != NULL || c->fd >= 0) {
         (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
         (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
     }
 }
 
 /* A connection of its own, before and after: see the head of comfy_http.h. */
+static void set_alone(struct comfy_call *c)
+{
+    (void)curl_easy_setopt(c->curl, CURLOPT_FRESH_CONNECT, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_FORBID_REUSE, 1L);
+}
+
+static size_t read_file(char *out, size_t size, size_t count, void *arg)
+{
+    const struct comfy_call *c = arg;
+    ssize_t n = 0;
+
+    do {
+        n = read(c->fd, out, size * count);
+    } while (n < 0 && errno == EINTR);
+    return n >= 0 ? (size_t)n : CURL_READFUNC_ABORT;
+}
+
+static int seek_file(void *arg, curl_off_t offset, int origin)
+{
+    const struct comfy_call *c = arg;
+
+    return lseek(c->fd, offset, origin) >= 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+static void add_field(struct comfy_call *c, const char *name, const char *value)
+{
+    curl_mimepart *part = require_memory(curl_mime_addpart(c->form));
+
+    (void)curl_mime_name(part, name);
+    (void)curl_mime_data(part, value, CURL_ZERO_TERMINATED);
+}
+
+static void set_upload(struct comfy_call *c, const struct call_upload *upload)
+{
+    curl_mimepart *part = NULL;
+
+    c->form = require_memory(curl_mime_init(c->curl));
+    add_field(c, "type", "input");
+    add_field(c, "subfolder", upload->subfolder);
+    part = require_memory(curl_mime_addpart(c->form));
+    (void)curl_mime_name(part, "image");
+    (void)curl_mime_filename(part, upload->name);
+    (void)curl_mime_type(part, "application/octet-stream");
+    (void)curl_mime_data_cb(part, (curl_off_t)upload->size, read_file, seek_file, NULL, c);
+    (void)curl_easy_setopt(c->curl, CURLOPT_MIMEPOST, c->form);
+    (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->http->upload_headers);
+    set_alone(c);
+}
+
 static void set_post(struct comfy_call *c, struct span body)
 {
     c->body = xmalloc(body.len + 1);
@@ -351,8 +410,7 @@ static void set_post(struct comfy_call *c, struct span body)
     (void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, c->body);
     (void)curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
     (void)curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->http->post_headers);
-    (void)curl_easy_setopt(c->curl, CURLOPT_FRESH_CONNECT, 1L);
-    (void)curl_easy_setopt(c->curl, CURLOPT_FORBID_REUSE, 1L);
+    set_alone(c);
 }
 
 struct comfy_call *comfy_call_start(struct comfy_http *h, const struct call_request *request)
@@ -362,8 +420,9 @@ struct comfy_call *comfy_call_start(struct comfy_http *h, const struct call_requ
     size_t ceiling = request->sink != NULL ? ERROR_BODY_MAX : (size_t)request->max_bytes;
 
     bug_if(!is_post && strcmp(request->method, "GET") != 0);
-    bug_if(request->timeout_ms <= 0 && request->sink == NULL);
+    bug_if(request->timeout_ms <= 0 && request->sink == NULL && request->upload == NULL);
     c->http = h;
+    c->fd = request->upload != NULL ? request->upload->fd : -1;
     c->curl = require_memory(curl_easy_init());
     c->max_bytes = request->max_bytes;
     c->sink = request->sink;
@@ -372,7 +431,9 @@ struct comfy_call *comfy_call_start(struct comfy_http *h, const struct call_requ
     c->answer = BUF_INIT(ceiling);
     set_common(c, request);
     set_times(c, request->timeout_ms);
-    if (is_post) {
+    if (request->upload != NULL) {
+        set_upload(c, request->upload);
+    } else if (is_post) {
         set_post(c, request->body);
     }
     list_push(&h->calls, &c->node);

@@ -38,12 +38,22 @@ struct call_result {
     enum errc sink_error;
 };
 
+/* A file as ComfyUI's POST /upload/image takes it: a form with the part `image` (RFC 7578). */
+struct call_upload {
+    int fd; /* read from its beginning; taken by the call */
+    int64_t size;
+    const char *name; /* copied, as the next */
+    const char *subfolder;
+};
+
 struct call_request {
-    const char *method; /* "GET" or "POST" */
-    const char *url;    /* copied */
-    struct span body;   /* copied; for POST, as application/json */
-    int64_t timeout_ms; /* for the whole call; 0 with a sink: only stalls of 30 s end it */
-    int64_t max_bytes;  /* ceiling of the answer */
+    const char *method;               /* "GET" or "POST" */
+    const char *url;                  /* copied */
+    struct span body;                 /* copied; for POST, as application/json */
+    const struct call_upload *upload; /* for POST, instead of body; borrowed for comfy_call_start */
+    int64_t
+        timeout_ms; /* for the whole call; 0 with a sink or an upload: only stalls of 30 s end it */
+    int64_t max_bytes; /* ceiling of the answer */
     struct blob_writer
         *sink; /* a 200's bytes go here instead of to the body; borrowed until done() */
     void (*done)(void *arg,

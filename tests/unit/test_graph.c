@@ -200,6 +200,32 @@ static void test_no_index(void **state)
     assert_null(graph_index_new(SPAN_LIT("{\"1\":")));
 }
 
+/* ---- input files ------------------------------------------------------------------------------- */
+
+static void test_rename_files(void **state)
+{
+    static const struct graph_rename renames[] = {{"comfygate/a.png", "comfygate/a (1).png"},
+                                                  {"comfygate/b.png", "elsewhere/\"b\".png"}};
+    AUTO(buf_clear) struct buf out = BUF_INIT(4096);
+    AUTO(buf_clear) struct buf full = BUF_INIT(16);
+    const char *graph = "{ \"1\": {\"class_type\":\"LoadImage\", \"inputs\":{\"image\":"
+                        "\"comfygate\\/a.png\", \"seed\": 7.0}},\n"
+                        "\"2\":{\"class_type\":\"X\",\"inputs\":{\"text\":\"see comfygate/a.png\","
+                        "\"image\":\"comfygate/b.png\",\"link\":[\"1\",0]}},"
+                        "\"3\":{\"class_type\":\"Y\"}}";
+
+    (void)state;
+    assert_true(graph_rename_files(span_of(graph), renames, COUNT_OF(renames), &out));
+    assert_string_equal(buf_str(&out),
+                        "{ \"1\": {\"class_type\":\"LoadImage\", \"inputs\":{\"image\":"
+                        "\"comfygate/a (1).png\", \"seed\": 7.0}},\n"
+                        "\"2\":{\"class_type\":\"X\",\"inputs\":{\"text\":\"see comfygate/a.png\","
+                        "\"image\":\"elsewhere/\\\"b\\\".png\",\"link\":[\"1\",0]}},"
+                        "\"3\":{\"class_type\":\"Y\"}}");
+    assert_false(graph_rename_files(span_of(graph), renames, COUNT_OF(renames), &full));
+    assert_false(graph_rename_files(SPAN_LIT("{"), renames, COUNT_OF(renames), &out));
+}
+
 /* ---- check (see test_submit.c for the whole table of faults) --------------------------------- */
 
 static void test_check_stands_alone(void **state)
@@ -231,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_own_prefix_refuses),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_no_index),
+        cmocka_unit_test(test_rename_files),
         cmocka_unit_test(test_check_stands_alone),
     };
 
