@@ -73,8 +73,8 @@ struct template_options {
 };
 
 /* Members of an answer, written into the object that is open in o: name, title, description,
- * category, tags; when is_whole also input_schema (without x-comfy; with `values` in x-options
- * when options is not NULL), outputs, limits, requires, examples. The caller adds its own. */
+ * category, tags; when is_whole also input_schema (without x-comfy; with "x-file": true at
+ * parameters of op asset; with `values` in x-options when options is not NULL), outputs, limits, requires, examples. The caller adds its own. */
 void template_json(struct json_out *o, const struct template *t, bool is_whole,
                    const struct template_options *options);
 

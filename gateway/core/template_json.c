@@ -71,6 +71,20 @@ static void drop_binding(const struct template *t, json_ref schema, struct graph
     template_graph_drop(edits, t->doc, schema, is_dropped);
 }
 
+/* A form or a chat has to know which texts are files; their binding, which says so, is not shown. */
+static size_t mark_file(const struct template *t, const struct template_param *p,
+                        struct graph_edits *edits)
+{
+    const struct span mark = SPAN_LIT("\"x-file\":true,");
+
+    if (p->op != TEMPLATE_ASSET) {
+        return 0;
+    }
+    /* Something follows: a schema has its type. */
+    graph_edits_add(edits, json_offset(t->doc, p->schema) + 1, 0, mark);
+    return mark.len;
+}
+
 /* Puts `values` behind the source of a schema's x-options. Returns the bytes added. */
 static size_t add_values(const struct template *t, json_ref schema,
                          const struct template_options *options, struct graph_edits *edits)
@@ -114,6 +128,7 @@ static void write_schema(struct json_out *o, const struct template *t,
 
     for (size_t i = 0; i < t->param_count; i++) {
         drop_binding(t, t->param[i].schema, &edits);
+        added += mark_file(t, &t->param[i], &edits);
     }
     if (options != NULL) {
         added = add_all_values(t, t->input, options, &edits);
