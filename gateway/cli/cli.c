@@ -22,12 +22,18 @@
 static const struct verb verbs[] = {
     {"serve", "[FLAG...]", "run the gateway", NULL, NULL},
     {"migrate", "[FLAG...]", "bring the store to this version's form, without serving", NULL, NULL},
-    {"submit", "--workflow FILE [FLAG...]", "send a workflow, and with --wait see it through",
-     "FILE is a workflow in ComfyUI's API format (menu: Workflow > Export (API)); - reads it from\n"
+    {"submit", "TEMPLATE [FLAG...]", "send a job, and with --wait see it through",
+     "TEMPLATE is the name of a named workflow (see: comfygate templates list); -p fills in its\n"
+     "parameters. Texts need no quotes; @FILE uploads a picture, a video or a sound; LoRAs are\n"
+     "-p loras=NAME:STRENGTH, once for each.\n\n"
+     "With --workflow, FILE is sent instead: a workflow in ComfyUI's API format (menu: Workflow > "
+     "Export (API)); - reads it from\n"
      "standard input. --set changes inputs and leaves every other byte as it is: NODE is a node's\n"
      "id, or its title when only one node has it. A value that is valid JSON is put as it is,\n"
      "anything else as a string.\n\n"
      "Example:\n"
+     "  comfygate submit flux -p prompt='a red fox' -p steps=20 --wait --download pictures\n"
+     "  comfygate submit test-edit -p image=@photo.png --wait\n"
      "  comfygate submit --workflow graph.json --set 3.seed=42 --set 'Prompt.text=a red fox' \\\n"
      "      --wait --download pictures\n",
      verb_submit},

@@ -189,6 +189,15 @@ static struct curl_slist *add_line(struct curl_slist *lines, const char *line)
     return require_memory(curl_slist_append(lines, line));
 }
 
+/* Without a body, no type: curl would call the nothing a form. */
+static const char *type_line(const struct client_request *request)
+{
+    if (request->upload != NULL) {
+        return "Content-Type: application/octet-stream";
+    }
+    return request->body.ptr != NULL ? "Content-Type: application/json" : "Content-Type:";
+}
+
 static struct curl_slist *header_lines(const struct client *c, const struct client_request *request)
 {
     struct curl_slist *lines = add_line(NULL, "Expect:");
@@ -196,19 +205,43 @@ static struct curl_slist *header_lines(const struct client *c, const struct clie
     if (c->authorization != NULL) {
         lines = add_line(lines, c->authorization);
     }
-    /* Without a body, no type: curl would call the nothing a form. */
-    lines = add_line(lines, request->body.ptr != NULL ? "Content-Type: application/json"
-                                                      : "Content-Type:");
+    lines = add_line(lines, type_line(request));
     for (size_t i = 0; i < CLIENT_HEADERS_MAX && request->header[i] != NULL; i++) {
         lines = add_line(lines, request->header[i]);
     }
     return lines;
 }
 
+static size_t read_upload(char *out, size_t size, size_t count, void *file)
+{
+    size_t n = fread(out, size, count, file);
+
+    return ferror(file) == 0 ? n : CURL_READFUNC_ABORT;
+}
+
+static int rewind_upload(void *file, curl_off_t offset, int origin)
+{
+    return fseeko(file, offset, origin) == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+static void set_upload(CURL *curl, const struct client_request *request)
+{
+    (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_upload);
+    (void)curl_easy_setopt(curl, CURLOPT_READDATA, request->upload);
+    (void)curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, rewind_upload);
+    (void)curl_easy_setopt(curl, CURLOPT_SEEKDATA, request->upload);
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->upload_len);
+}
+
 static void set_method(CURL *curl, const struct client_request *request)
 {
     if (strcmp(request->method, "GET") == 0) {
         (void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        return;
+    }
+    if (request->upload != NULL) {
+        set_upload(curl, request);
         return;
     }
     (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -29,8 +30,10 @@ bool client_was_answered(const struct client *c);
 
 struct client_request {
     const char *method;
-    const char *path;                       /* "/v1/jobs?limit=2", escaped already */
-    struct span body;                       /* ptr NULL = none; sent as application/json */
+    const char *path;   /* "/v1/jobs?limit=2", escaped already */
+    struct span body;   /* ptr NULL = none; sent as application/json */
+    FILE *upload;       /* instead of body: sent from its beginning, as application/octet-stream */
+    int64_t upload_len; /* its length */
     const char *header[CLIENT_HEADERS_MAX]; /* "Name: value"; NULL ends */
     int64_t limit_ms; /* longest silence while waiting for the answer; 0 = the usual */
 

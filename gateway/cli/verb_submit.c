@@ -1,6 +1,6 @@
-/* verb_submit.c - reads a workflow, changes its inputs, sends it, and with --wait stays.
+/* verb_submit.c - sends a template's name and its input, or a workflow, and with --wait stays.
  *
- * The workflow's bytes go into the body as they were read. Every submission has
+ * A workflow's bytes go into the body as they were read. Every submission has
  * an Idempotency-Key, made here when none was given: that is what makes it
  * safe to send it again when the answer was lost on the way. */
 #include <poll.h>
@@ -16,6 +16,7 @@
 #include "cli/graph_set.h"
 #include "cli/job_print.h"
 #include "cli/problem.h"
+#include "cli/template_input.h"
 #include "cli/verbs.h"
 
 #define WORKFLOW_MAX  ((size_t)128 << 20)
@@ -25,6 +26,8 @@
 #define DAYS_7        604800
 
 struct submit {
+    const char *template_name;
+    struct words param;
     const char *workflow;
     struct words set;
     const char *title;
@@ -44,6 +47,7 @@ struct submit {
 
 static void submit_clear(struct submit *s)
 {
+    words_clear(&s->param);
     words_clear(&s->set);
     words_clear(&s->tag);
     words_clear(&s->metadata);
@@ -122,6 +126,7 @@ static void write_text(const char *text, const char *key, struct json_out *o)
     }
 }
 
+/* `graph` is the input when there is a template. */
 static bool write_body(const struct cli *cli, const struct submit *s, struct span graph,
                        struct buf *out)
 {
@@ -147,13 +152,25 @@ static bool write_body(const struct cli *cli, const struct submit *s, struct spa
     if (s->is_dry_run) {
         jo_bool(&o, "dry_run", true);
     }
-    jo_raw(&o, "workflow", graph);
+    write_text(s->template_name, "template", &o);
+    jo_raw(&o, s->template_name != NULL ? "input" : "workflow", graph);
     jo_end(&o);
     return true;
 }
 
+static int make_template_body(struct cli *cli, const struct submit *s, struct buf *body)
+{
+    AUTO(buf_clear) struct buf input = BUF_INIT(BODY_MAX);
+    int code = template_input_make(cli, s->template_name, &s->param, &input);
+
+    if (code != EXIT_OK) {
+        return code;
+    }
+    return write_body(cli, s, buf_span(&input), body) ? EXIT_OK : EXIT_USAGE;
+}
+
 /* The request's body, made of the file and the flags. */
-static int make_body(struct cli *cli, const struct submit *s, struct buf *body)
+static int make_workflow_body(struct cli *cli, const struct submit *s, struct buf *body)
 {
     AUTO(buf_clear) struct buf file = BUF_INIT(WORKFLOW_MAX);
     AUTO(buf_clear) struct buf changed = BUF_INIT(BODY_MAX);
@@ -239,7 +256,8 @@ static int submit(struct cli *cli, const struct submit *s)
     struct await_options options = {.limit_s = s->wait_limit.is_given ? s->wait_limit.value : -1,
                                     .download_dir = s->download_dir};
     struct job_facts job;
-    int code = make_body(cli, s, &body);
+    int code = s->template_name != NULL ? make_template_body(cli, s, &body)
+                                        : make_workflow_body(cli, s, &body);
 
     if (code == EXIT_OK) {
         code = send(cli, s, buf_span(&body), &reply);
@@ -265,8 +283,14 @@ static int submit(struct cli *cli, const struct submit *s)
 /* --download and --for only make sense when waiting, so they imply it. */
 static int check_and_submit(struct cli *cli, struct submit *s)
 {
-    if (s->workflow == NULL) {
-        return cli_usage(cli, "submit needs --workflow FILE");
+    if ((s->workflow == NULL) == (s->template_name == NULL)) {
+        return cli_usage(cli, "submit needs either the name of a template or --workflow FILE");
+    }
+    if (s->template_name != NULL && s->set.count > 0) {
+        return cli_usage(cli, "--set changes a workflow; a template takes -p NAME=VALUE");
+    }
+    if (s->template_name == NULL && s->param.count > 0) {
+        return cli_usage(cli, "-p is for templates; a workflow takes --set NODE.input=VALUE");
     }
     if (s->idempotency_key != NULL && strpbrk(s->idempotency_key, "\r\n") != NULL) {
         return cli_usage(cli, "--idempotency-key holds a line end");
@@ -280,7 +304,14 @@ int verb_submit(struct cli *cli, int argc, char **argv)
     AUTO(submit_clear) struct submit s = {0};
     AUTO(words_clear) struct words operands = {0};
     const struct option_row rows[] = {
-        OPTION_TEXT_ROW("workflow", "FILE", &s.workflow, "the workflow; - is standard input"),
+        {.name = "param",
+         .value = "NAME=VALUE",
+         .letter = 'p',
+         .kind = OPTION_LIST,
+         .out.list = &s.param,
+         .doc = "a parameter of the template; @FILE uploads a file; may be repeated"},
+        OPTION_TEXT_ROW("workflow", "FILE", &s.workflow,
+                        "a workflow instead of a template; - is standard input"),
         OPTION_LIST_ROW("set", "NODE.input=VALUE", &s.set, "change an input; may be repeated"),
         OPTION_TEXT_ROW("title", "TEXT", &s.title, "a name for people"),
         OPTION_LIST_ROW("tag", "TAG", &s.tag, "may be repeated"),
@@ -305,8 +336,9 @@ int verb_submit(struct cli *cli, int argc, char **argv)
     int code = EXIT_OK;
 
     if (!cli_options(cli, rows, argc, argv, &operands, &code) ||
-        !cli_operands(cli, &operands, 0, 0, &code)) {
+        !cli_operands(cli, &operands, 0, 1, &code)) {
         return code;
     }
+    s.template_name = operands.count > 0 ? operands.item[0] : NULL;
     return check_and_submit(cli, &s);
 }
