@@ -58,7 +58,7 @@ static const struct verb verbs[] = {
      "Example:\n"
      "  comfygate cancel 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e\n",
      verb_cancel},
-    {"retry", "ID", "submit an ended job again, as a new job",
+    {"retry", "ID", "submit a job again, as a new job, or a variation of it",
      "Example:\n"
      "  comfygate retry 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --wait\n",
      verb_retry},

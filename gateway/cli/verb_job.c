@@ -1,9 +1,8 @@
-/* verb_job.c - the verbs that ask one thing of one job: show, cancel, retry, download. */
+/* verb_job.c - the verbs that ask one thing of one job: show, cancel, download. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "cli/await.h"
 #include "cli/download.h"
 #include "cli/job_print.h"
 #include "cli/verbs.h"
@@ -109,40 +108,6 @@ int verb_cancel(struct cli *cli, int argc, char **argv)
         }
     }
     return first_fault;
-}
-
-int verb_retry(struct cli *cli, int argc, char **argv)
-{
-    AUTO(words_clear) struct words ids = {0};
-    AUTO(answer_clear) struct answer answer = {.reply = CLIENT_REPLY_INIT};
-    struct await_options options = {.limit_s = -1};
-    struct whole_number limit = {0};
-    bool is_waiting = false;
-    const struct option_row rows[] = {
-        OPTION_FLAG_ROW("wait", 'w', &is_waiting, "show progress until the new job has ended"),
-        OPTION_NUMBER_ROW("for", "SECONDS", &limit, 0, 604800, "wait at most; then exit with 5"),
-        OPTION_TEXT_ROW("download", "DIR", &options.download_dir, "wait, then fetch its files"),
-        {.name = NULL},
-    };
-    int code = EXIT_OK;
-
-    if (!cli_options(cli, rows, argc, argv, &ids, &code) || !cli_operands(cli, &ids, 1, 1, &code) ||
-        !read_ids(cli, &ids, 1, &code) ||
-        !ask(cli, "POST", ids.item[0], "/retry", &answer, &code)) {
-        return code;
-    }
-    if (is_waiting || limit.is_given || options.download_dir != NULL) {
-        options.limit_s = limit.is_given ? limit.value : -1;
-        return cli_is_id(cli, answer.job.id) ? await_job(cli, answer.job.id, &options) : EXIT_OTHER;
-    }
-    if (cli->is_json) {
-        cli_print_body(cli, &answer.reply);
-    } else if (cli->is_quiet) {
-        (void)printf("%s\n", answer.job.id);
-    } else {
-        job_print_result(&cli->out, &answer.job, client_url(cli->client));
-    }
-    return EXIT_OK;
 }
 
 static int download(struct cli *cli, const char *id, const char *dir)
