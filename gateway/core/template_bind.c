@@ -221,24 +221,35 @@ static void plan_param(struct template_plan *plan, const struct template_param *
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static void plan_params(struct template_plan *plan, const struct json_doc *doc, json_ref input)
+/* Those that replace a choice's value, or all others. */
+static void plan_some(struct template_plan *plan, struct template_value input, bool is_over,
+                      struct json_out *effective)
 {
-    struct json_out effective = json_out_to(&plan->out->input);
-
-    jo_obj(&effective, NULL);
     for (size_t i = 0; i < plan->t->param_count; i++) {
         const struct template_param *p = &plan->t->param[i];
-        struct template_value value = {doc, json_get(doc, input, p->name)};
+        struct template_value value = {input.doc, json_get(input.doc, input.node, p->name)};
 
+        if ((p->over != NULL) != is_over) {
+            continue;
+        }
         if (value.node == JSON_NONE) {
             value = (struct template_value){plan->t->doc, p->fallback};
         }
         if (value.node != JSON_NONE) {
-            plan_param(plan, p, value, &effective);
+            plan_param(plan, p, value, effective);
         } else {
             plan_absent(plan, p);
         }
     }
+}
+
+static void plan_params(struct template_plan *plan, struct template_value input)
+{
+    struct json_out effective = json_out_to(&plan->out->input);
+
+    jo_obj(&effective, NULL);
+    plan_some(plan, input, false, &effective);
+    plan_some(plan, input, true, &effective);
     jo_end(&effective);
 }
 
@@ -278,7 +289,7 @@ static enum errc bind_input(const struct template *t, const struct template_requ
     for (size_t i = 0; i < t->graph.input_count; i++) {
         plan.change[i].link.node = TEMPLATE_NONE;
     }
-    plan_params(&plan, r->doc, r->input);
+    plan_params(&plan, (struct template_value){r->doc, r->input});
     if (plan.faults > 0) {
         return e->code;
     }

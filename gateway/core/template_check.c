@@ -1,5 +1,6 @@
 /* template_check.c - what only all parameters of a template together tell: that no removal leaves a
- * link or a node in the air, no chain has nothing to hang on, and no switch closes a circle.
+ * link or a node in the air, no chain has nothing to hang on, no switch closes a circle, and what
+ * replaces a choice's value has a choice to replace.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -198,12 +199,54 @@ static void check_switch(struct template_load *l, const struct template_param *p
     }
 }
 
+/* ---- a value over a choice's ------------------------------------------------------------------ */
+
+static const struct template_param *param_named(const struct template *t, const char *name)
+{
+    for (size_t i = 0; i < t->param_count; i++) {
+        if (strcmp(t->param[i].name, name) == 0) {
+            return &t->param[i];
+        }
+    }
+    return NULL;
+}
+
+/* It replaces what a map sets, in a job that gives it, and must be silent in all others. */
+static void check_over(struct template_load *l, const struct template_param *p)
+{
+    json_ref at = json_get(l->t->doc, p->binding, "over");
+    const struct template_param *map = param_named(l->t, p->over);
+
+    if (p->is_required || p->removes || p->fallback != JSON_NONE) {
+        template_fault(l, at, "contradiction",
+                       "the choice could never be seen: this parameter must be neither required "
+                       "nor have a default or \"absent\"");
+        return;
+    }
+    if (map == NULL || map->op != TEMPLATE_MAP) {
+        template_fault(l, at, "no_such_map", "must name a parameter with the op \"map\"");
+        return;
+    }
+    for (size_t i = 0; i < p->target_count; i++) {
+        size_t owner = l->t->graph.input[p->target[i]].owner;
+
+        if (owner == TEMPLATE_NONE || &l->t->param[owner] != map) {
+            template_fault(l, at, "no_such_input", "\"%s\" sets none of this parameter's inputs",
+                           map->name);
+            return;
+        }
+    }
+}
+
 void template_check_parts(struct template_load *l)
 {
     check_removals(l);
     for (size_t i = 0; i < l->t->param_count; i++) {
         const struct template_param *p = &l->t->param[i];
 
+        if (p->over != NULL) {
+            check_over(l, p);
+        }
         if (p->op == TEMPLATE_LORA_CHAIN) {
             check_chain(l, p);
         } else if (p->op == TEMPLATE_SWITCH) {

@@ -65,6 +65,7 @@ static void add_input(struct template_graph *g, struct template_input *input, si
 
     input->node = node;
     input->owner = TEMPLATE_NONE;
+    input->over = TEMPLATE_NONE;
     input->link = (struct template_source){TEMPLATE_NONE, -1};
     if (!is_link(g->doc, input->value)) {
         return;

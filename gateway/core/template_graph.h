@@ -25,6 +25,7 @@ struct template_input {
     json_ref value;
     struct template_source link; /* node is TEMPLATE_NONE when the value is no link */
     size_t owner;                /* the parameter that sets it, or TEMPLATE_NONE */
+    size_t over;                 /* the one whose value replaces the owner's, or TEMPLATE_NONE */
 };
 
 struct template_node {

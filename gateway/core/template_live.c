@@ -84,7 +84,8 @@ static void look_for_loaders(struct look *l)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* The value that a parameter gives an input when the job does not say: NULL when the input keeps
+/* The value that a parameter gives an input when the job does not say, where a parameter that
+ * replaces a map's value says nothing: NULL when the input keeps
  * its own, which *keeps tells, or when only a job can tell. */
 static char *default_of(const struct template *t, size_t input, bool *keeps)
 {

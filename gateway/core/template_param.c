@@ -73,6 +73,26 @@ bool template_select_source(struct template_load *l, json_ref selector, struct t
     return true;
 }
 
+/* The parameter that stands in the way of p at an input; NULL when none does. Only a map, and one
+ * parameter that is there to replace its value, may share an input. */
+static const struct template_param *rival(const struct template *t, const struct template_param *p,
+                                          const struct template_input *in)
+{
+    const struct template_param *owner = in->owner != TEMPLATE_NONE ? &t->param[in->owner] : NULL;
+    const struct template_param *over = in->over != TEMPLATE_NONE ? &t->param[in->over] : NULL;
+
+    if (p->over != NULL) {
+        if (over != NULL && over != p) {
+            return over;
+        }
+        return owner != NULL && strcmp(owner->name, p->over) != 0 ? owner : NULL;
+    }
+    if (owner != NULL && owner != p) {
+        return owner;
+    }
+    return over != NULL && strcmp(over->over, p->name) != 0 ? over : NULL;
+}
+
 size_t template_claim(struct template_load *l, const struct template_param *p, json_ref target)
 {
     struct template_graph *g = &l->t->graph;
@@ -80,6 +100,7 @@ size_t template_claim(struct template_load *l, const struct template_param *p, j
     size_t node = template_select(l, target);
     AUTO(free_ptr) char *name = json_str_dup(l->t->doc, json_get(l->t->doc, target, "input"));
     json_ref place = json_get(l->t->doc, target, "input");
+    const struct template_param *other;
     size_t input;
 
     if (node == TEMPLATE_NONE) {
@@ -91,12 +112,13 @@ size_t template_claim(struct template_load *l, const struct template_param *p, j
                        g->node[node].id, g->node[node].class_type);
         return TEMPLATE_NONE;
     }
-    if (g->input[input].owner != TEMPLATE_NONE && g->input[input].owner != self) {
+    other = rival(l->t, p, &g->input[input]);
+    if (other != NULL) {
         template_fault(l, place, "set_twice", "the parameter \"%s\" sets this input already",
-                       l->t->param[g->input[input].owner].name);
+                       other->name);
         return TEMPLATE_NONE;
     }
-    g->input[input].owner = self;
+    *(p->over != NULL ? &g->input[input].over : &g->input[input].owner) = self;
     return input;
 }
 
@@ -220,6 +242,7 @@ static bool load_direct(struct template_load *l, struct template_param *p)
         return false;
     }
     p->target = xcalloc(json_size(doc, list) + 1, sizeof *p->target);
+    p->over = json_str_dup(doc, json_get(doc, p->binding, "over"));
     if (has_own) {
         is_good = add_target(l, p, p->binding);
     }
@@ -383,6 +406,7 @@ void template_param_clear(struct template_param *p)
     free(p->choice);
     free(p->target);
     free(p->gone);
+    free(p->over);
     free(p->name);
     *p = (struct template_param){0};
 }

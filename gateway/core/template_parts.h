@@ -61,6 +61,7 @@ struct template_param {
     enum template_type type;
     bool is_required;
     bool removes;   /* absent: "remove" */
+    char *over;     /* name of the map whose settings this one replaces; NULL when there is none */
     size_t *target; /* inputs of the graph */
     size_t target_count;
     size_t *gone; /* nodes that go when the parameter is absent */

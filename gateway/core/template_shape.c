@@ -20,11 +20,11 @@
 #define ONE_TARGET "{" CLOSED "\"required\":[\"input\"],\"properties\":{" TARGET "}}"
 #define TARGETS    "{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":" ONE_TARGET "}"
 #define OP(name)   "\"op\":{\"const\":\"" name "\"}"
-#define DIRECT(op)                                                                                 \
-    "{" CLOSED "\"properties\":{" OP(op) "," TARGET ",\"targets\":" TARGETS                        \
-                                         ",\"absent\":{\"const\":\"remove\"},\"remove\":"          \
-                                         "{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,"     \
-                                         "\"items\":{" CLOSED "\"properties\":{" SELECTOR "}}}}}"
+#define DIRECT(op, more)                                                                           \
+    "{" CLOSED "\"properties\":{" OP(op) more                                                      \
+        "," TARGET ",\"targets\":" TARGETS ",\"absent\":{\"const\":\"remove\"},\"remove\":"        \
+        "{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,"                                      \
+        "\"items\":{" CLOSED "\"properties\":{" SELECTOR "}}}}}"
 
 static const char *const shapes[SHAPE_COUNT] = {
     [SHAPE_MANIFEST] =
@@ -93,8 +93,8 @@ static const char *const shapes[SHAPE_COUNT] = {
         "{\"const\":\"number\"}}},"
         "\"strength_clip\":{\"type\":\"object\",\"required\":[\"type\"],\"properties\":{\"type\":"
         "{\"const\":\"number\"}}}}}}}}}",
-    [SHAPE_BINDINGS + TEMPLATE_SET] = DIRECT("set"),
-    [SHAPE_BINDINGS + TEMPLATE_ASSET] = DIRECT("asset"),
+    [SHAPE_BINDINGS + TEMPLATE_SET] = DIRECT("set", ",\"over\":" TEXT(1, 32)),
+    [SHAPE_BINDINGS + TEMPLATE_ASSET] = DIRECT("asset", ""),
     [SHAPE_BINDINGS + TEMPLATE_SEED] =
         "{" CLOSED "\"properties\":{" OP("seed") "," TARGET ",\"targets\":" TARGETS "}}",
     [SHAPE_BINDINGS + TEMPLATE_LORA_CHAIN] =

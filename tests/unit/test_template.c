@@ -651,6 +651,49 @@ static void test_too_large(void **state)
     template_free(t);
 }
 
+/* ---- a value over a choice's ------------------------------------------------------------------ */
+
+#define OVER(more, target, name)                                                                   \
+    "      \"width\": {\"type\": \"integer\", \"minimum\": 64, \"maximum\": 4096" more             \
+    ", \"x-comfy\": {\"title\": \"Size\", \"input\": \"" target "\", \"over\": \"" name "\"}},\n"
+#define WIDTH OVER("", "width", "shape")
+#define SHAPE "      \"shape\": {"
+#define FAST  "      \"fast\": {"
+
+/* A choice comes first, whichever of the two the manifest tells first. */
+static const struct {
+    const char *before; /* where the manifest tells it */
+    const char *input;
+    const char *width;
+    const char *effective;
+} over_rows[] = {
+    {FAST, "\"shape\":\"wide\"", "\"width\": 1344", "\"shape\":\"wide\"}"},
+    {FAST, "\"shape\":\"wide\",\"width\":640", "\"width\": 640",
+     "\"shape\":\"wide\",\"width\":640}"},
+    {SHAPE, "\"width\":64e1,\"shape\":\"wide\"", "\"width\": 640", "\"width\":64e1}"},
+    {SHAPE, "\"shape\":\"own\",\"width\":640", "\"width\": 640", "\"width\":640}"},
+    {SHAPE, "\"width\":640", "\"width\": 640", "\"width\":640}"},
+    {SHAPE, "\"fast\":false", "\"width\": 1024", "\"fast\":false}"},
+};
+
+static void test_over(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(over_rows); i++) {
+        AUTO(free_ptr) char *with = xasprintf(WIDTH "%s", over_rows[i].before);
+        AUTO(free_ptr) char *input = xasprintf(THREE ",%s}", over_rows[i].input);
+        const struct swap swaps[SWAPS] = {{over_rows[i].before, with}};
+        struct template *t = load(swaps);
+        AUTO(template_bound_clear) struct template_bound bound;
+
+        print_message("%s\n", over_rows[i].input);
+        assert_int_equal(bind(t, input, (struct bind_with){.random = 77}, &bound, NULL), ERR_NONE);
+        assert_non_null(strstr(buf_str(&bound.graph), over_rows[i].width));
+        assert_non_null(strstr(buf_str(&bound.input), over_rows[i].effective));
+        template_free(t);
+    }
+}
+
 /* ---- manifests that are refused, each for its own reason --------------------------------------- */
 
 #define PROPS "/input/properties/"
@@ -766,6 +809,50 @@ static const struct {
      PROPS "count",
      "wrong_type",
      "type must be string, integer, number or boolean"},
+    /* a value over a choice's */
+    {{FAST, OVER(", \"default\": 64", "width", "shape") FAST},
+     PROPS "width/x-comfy/over",
+     "contradiction",
+     "neither required nor"},
+    {{FAST, OVER("", "width", "fast") FAST},
+     PROPS "width/x-comfy/input",
+     "set_twice",
+     "\"shape\" sets this input already"},
+    {{FAST, OVER("", "batch_size", "shape") FAST},
+     PROPS "width/x-comfy/input",
+     "set_twice",
+     "\"count\" sets this input already"},
+    {{"\"title\": \"Negative\", \"input\": \"text\"",
+      "\"title\": \"Negative\", \"input\": \"text\", \"over\": \"shape\""},
+     PROPS "negative/x-comfy/over",
+     "no_such_input",
+     "\"shape\" sets none"},
+    {{"\"title\": \"Negative\", \"input\": \"text\"",
+      "\"title\": \"Negative\", \"input\": \"text\", \"over\": \"steps\""},
+     PROPS "negative/x-comfy/over",
+     "no_such_map",
+     "op \"map\""},
+    {{"\"title\": \"Negative\", \"input\": \"text\"",
+      "\"title\": \"Negative\", \"input\": \"text\", \"over\": \"none\""},
+     PROPS "negative/x-comfy/over",
+     "no_such_map",
+     "op \"map\""},
+    {{"\"title\": \"Picture 3\", \"input\"",
+      "\"over\": \"shape\", \"title\": \"Picture 3\", \"input\""},
+     PROPS "image3/x-comfy/over",
+     "unknown_field",
+     ""},
+    /* a second one over the same input, and one whose map is not the one that comes later */
+    {{SHAPE,
+      WIDTH "      \"w2\": {\"type\": \"integer\", \"x-comfy\": {\"title\": \"Size\", \"input\": "
+            "\"width\", \"over\": \"shape\"}},\n" SHAPE},
+     PROPS "w2/x-comfy/input",
+     "set_twice",
+     "\"width\" sets this input already"},
+    {{SHAPE, OVER("", "height", "fast") SHAPE},
+     PROPS "shape/x-comfy/map/square/1/input",
+     "set_twice",
+     "\"width\" sets this input already"},
     /* seed */
     {{"{\"op\": \"seed\"", "{\"absent\": \"remove\", \"op\": \"seed\""},
      PROPS "seed/x-comfy/absent",
@@ -1198,6 +1285,7 @@ int main(void)
         cmocka_unit_test(test_bind),
         cmocka_unit_test(test_combinations),
         cmocka_unit_test(test_effective_input),
+        cmocka_unit_test(test_over),
         cmocka_unit_test(test_seeds),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_input),
