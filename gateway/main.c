@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "http/server.h"
+#include "library/template_set.h"
 
 #define EXIT_USAGE 2
 
@@ -22,6 +23,7 @@ struct gateway {
     struct backend_list backends;
     struct store *store;
     struct blobs *blobs;
+    struct template_set *templates;
     struct hub *hub;
     struct engine *engine;
     struct http_server *http;
@@ -81,6 +83,16 @@ static enum errc open_blobs(struct gateway *g, struct err *e)
     return blobs_open(g->config.data_dir, &g->blobs, e);
 }
 
+/* What is broken keeps nothing from starting. */
+static enum errc open_templates(struct gateway *g, struct err *e)
+{
+    AUTO(template_report_clear) struct template_report report;
+    enum errc rc = template_set_open(&g->config, &g->templates, &report, e);
+
+    template_report_log(&report);
+    return rc;
+}
+
 static enum errc start_engine(struct gateway *g, struct err *e)
 {
     struct engine_parts parts = {
@@ -99,6 +111,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .backends = &g->backends,
                                .store = g->store,
                                .blobs = g->blobs,
+                               .templates = g->templates,
                                .hub = g->hub,
                                .inbox = engine_inbox(g->engine)};
 
@@ -123,6 +136,7 @@ static void stop(struct gateway *g)
     http_stop(g->http);
     engine_free(g->engine);
     hub_free(g->hub);
+    template_set_free(g->templates);
     blobs_close(g->blobs);
     store_close(g->store);
     backend_list_clear(&g->backends);
@@ -142,8 +156,8 @@ static void wait_for_signal(const sigset_t *signals)
 
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
-    static enum errc (*const STEP[])(struct gateway *, struct err *) = {open_store, open_blobs,
-                                                                        start_engine, start_http};
+    static enum errc (*const STEP[])(struct gateway *, struct err *) = {
+        open_store, open_blobs, open_templates, start_engine, start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

@@ -87,7 +87,8 @@ check_includes() {
     may_use bridge 'base|core|bridge'
     may_use store 'base|core|store'
     may_use engine 'base|core|bridge|store|engine'
-    may_use http 'base|core|bridge|store|http'
+    may_use library 'base|core|library'
+    may_use http 'base|core|bridge|store|library|http'
     may_use cli 'base|core|cli'
 }
 

@@ -1,7 +1,7 @@
 /* bytes.h - immutable bytes shared between threads, counted.
  *
- * The only reference count in the program: a rendered answer or a preview
- * picture is made once and sent by many. Contents never change after creation.
+ * A rendered answer or a preview picture is made once and sent by many.
+ * Contents never change after creation.
  * Any thread; the count is atomic.
  */
 #ifndef CG_BASE_BYTES_H

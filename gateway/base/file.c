@@ -46,9 +46,9 @@ static enum errc read_all(int fd, const char *path, size_t max, struct buf *out,
     }
 }
 
-enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e)
+/* Reads fd, which may be -1 with errno set, to its end. */
+static enum errc read_opened(int fd, const char *path, size_t max, struct buf *out, struct err *e)
 {
-    AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct buf before = *out;
     enum errc code;
 
@@ -64,6 +64,34 @@ enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e
         }
     }
     return code;
+}
+
+enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e)
+{
+    AUTO(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return read_opened(fd, path, max, out, e);
+}
+
+enum errc file_read_regular(const char *path, size_t max, struct buf *out, struct err *e)
+{
+    AUTO(file_close) int fd = -1;
+    struct stat info;
+
+    if (stat(path, &info) != 0) {
+        return fail(e, path);
+    }
+    /* O_NONBLOCK: should a pipe have taken its place meanwhile, nothing waits for its other end. */
+    if (S_ISREG(info.st_mode)) {
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &info) != 0) {
+            return fail(e, path);
+        }
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return err_set(e, ERR_INTERNAL_ERROR, "%s: is no regular file", path);
+    }
+    return read_opened(fd, path, max, out, e);
 }
 
 static bool make_dir(const char *path)

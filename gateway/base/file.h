@@ -14,6 +14,10 @@
  * CONTENT_TOO_LARGE when it is longer or out's ceiling is lower, else INTERNAL_ERROR; the detail
  * names the path and is for the log, not for an answer. out keeps what it had on failure. */
 enum errc file_read(const char *path, size_t max, struct buf *out, struct err *e) MUST_CHECK;
+/* The same for what a stranger may have put there: nothing but a regular file (or a link to one) is
+ * opened, so that no pipe and no device is; those are INTERNAL_ERROR. */
+enum errc file_read_regular(const char *path, size_t max, struct buf *out, struct err *e)
+    MUST_CHECK;
 /* Makes the folder and those above it, readable by this user only. True when it exists afterwards;
  * else errno says why. */
 bool file_make_dirs(const char *path) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
 #include "core/backend_list.h"
+#include "library/template_set.h"
 #include "store/blob.h"
 #include "store/store.h"
 
@@ -25,6 +26,7 @@ struct http_parts {
     const struct backend_list *backends;
     struct store *store;
     struct blobs *blobs;
+    struct template_set *templates;
     struct hub *hub;
     struct inbox *inbox;
 };

@@ -107,6 +107,8 @@ void template_set_free(struct template_set *set);
 
 /* Reads all places anew. One at a time: a second call waits for the first, and then reads. */
 void template_set_reload(struct template_set *set, struct template_report *report);
+/* One warning for each thing that is broken, with its first fault. */
+void template_report_log(const struct template_report *report);
 void template_report_clear(struct template_report *report); /* for AUTO */
 
 #endif
