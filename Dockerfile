@@ -15,14 +15,14 @@ WORKDIR /src
 COPY . .
 RUN cmake --preset release -DCOMFYGATE_TESTS=OFF \
     && cmake --build --preset release --target comfygate \
-    && strip --strip-debug build/release/bin/comfygate
+    && strip --strip-debug build/release/bin/comfygate build/release/bin/comfygate-imaging
 
 FROM debian:12-slim
 COPY packaging/debian-packages.sh /tmp/
 RUN bash -c '. /tmp/debian-packages.sh && install_packages "${PACKAGES_RUNTIME[@]}"' \
     && rm -rf /var/lib/apt/lists/* /tmp/debian-packages.sh \
     && install -d -o 10001 -g 10001 /data
-COPY --from=build /src/build/release/bin/comfygate /usr/local/bin/comfygate
+COPY --from=build /src/build/release/bin/comfygate /src/build/release/bin/comfygate-imaging /usr/local/bin/
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 VOLUME /data

@@ -173,6 +173,8 @@ static int serve(int argc, char **argv)
     int exit_code = EXIT_SUCCESS;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Who started us may ignore it, and then nobody could learn how a child of ours ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
     (void)sigemptyset(&g.signals);
     (void)sigaddset(&g.signals, SIGTERM);
     (void)sigaddset(&g.signals, SIGINT);

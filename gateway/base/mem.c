@@ -43,6 +43,11 @@ void *xcalloc(size_t count, size_t size)
     return ptr;
 }
 
+void *calloc_or_null(size_t count, size_t size)
+{
+    return count > 0 && size > 0 ? calloc(count, size) : calloc(1, 1);
+}
+
 void *xrealloc(void *ptr, size_t size)
 {
     void *grown = realloc(ptr, size > 0 ? size : 1);

@@ -21,6 +21,10 @@ char *xstrdup_or_null(const char *text) MUST_CHECK;
 char *xstrndup(const char *text, size_t len) MUST_CHECK;
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) MUST_CHECK;
 
+/* NULL when there is no room, which is then an answer: for what is as large as a stranger says. The
+ * bytes are zero. */
+void *calloc_or_null(size_t count, size_t size) MUST_CHECK;
+
 /* The door for library calls that return NULL only when memory is out. */
 void *require_memory(void *ptr) MUST_CHECK;
 

@@ -41,6 +41,19 @@ static void test_nothing_is_something(void **state)
     assert_non_null(none);
 }
 
+static void test_zeroed_or_not_at_all(void **state)
+{
+    AUTO(free_ptr) char *zeros = calloc_or_null(3, 5);
+    AUTO(free_ptr) void *none = calloc_or_null(0, 8);
+
+    (void)state;
+    assert_non_null(zeros);
+    assert_non_null(none);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(zeros[i], 0);
+    }
+}
+
 static void test_replace(void **state)
 {
     char *slot = NULL;
@@ -143,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies),    cmocka_unit_test(test_nothing_is_something),
+        cmocka_unit_test(test_zeroed_or_not_at_all),
         cmocka_unit_test(test_replace),   cmocka_unit_test(test_take),
         cmocka_unit_test(test_container), cmocka_unit_test(test_ends),
         cmocka_unit_test(test_role),
