@@ -6,6 +6,16 @@
 #include "cli/templates.h"
 
 static const struct verb parts[] = {
+    {"templates init", "GRAPH.json [FLAG...]", "draft a template from a workflow",
+     "GRAPH.json is a workflow in ComfyUI's API format (menu: Workflow > Export (API)). Writes a "
+     "folder\n"
+     "with workflow.json, which is the export as it is, and a manifest.json that is a guess: the "
+     "table\n"
+     "tells of each parameter where it goes, how sure that is, and why. A node's title $name or\n"
+     "$name:input makes it sure. A template that is there is written over only with --force.\n\n"
+     "Example:\n"
+     "  comfygate templates init graph.json --name my-sdxl --comfyui http://127.0.0.1:8188\n",
+     templates_init},
     {"templates check", "DIR... [FLAG...]", "load template folders, and tell every fault of each",
      "Loads each folder as a gateway would; no gateway is asked. Exits 0 when all are sound, else "
      "1.\n"
