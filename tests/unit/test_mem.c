@@ -155,10 +155,13 @@ static void test_role(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),    cmocka_unit_test(test_nothing_is_something),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_nothing_is_something),
         cmocka_unit_test(test_zeroed_or_not_at_all),
-        cmocka_unit_test(test_replace),   cmocka_unit_test(test_take),
-        cmocka_unit_test(test_container), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_take),
+        cmocka_unit_test(test_container),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_role),
     };
 
