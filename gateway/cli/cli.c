@@ -115,14 +115,14 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
-    (void)fputs(
-        "\nAll but serve and migrate speak to a running gateway: --url URL or COMFYGATE_URL\n"
-        "(default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY or in the file\n"
-        "that COMFYGATE_API_KEY_FILE names.\n\n"
-        "Exit codes: 0 succeeded, 3 failed, 4 canceled or expired, 5 the wait ran out,\n"
-        "2 usage, 69 gateway unreachable, 1 anything else.\n\n"
-        "comfygate help VERB tells more of each.\n",
-        out);
+    (void)fputs("\nAll but serve, migrate, and templates init and check speak to a running "
+                "gateway: --url URL\n"
+                "or COMFYGATE_URL (default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY\n"
+                "or in the file that COMFYGATE_API_KEY_FILE names.\n\n"
+                "Exit codes: 0 succeeded, 3 failed, 4 canceled or expired, 5 the wait ran out,\n"
+                "2 usage, 69 gateway unreachable, 1 anything else.\n\n"
+                "comfygate help VERB tells more of each.\n",
+                out);
 }
 
 static void print_help(struct cli *cli, const struct option_row *rows)

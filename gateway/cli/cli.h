@@ -1,7 +1,7 @@
 /* cli.h - the command line that speaks to a running gateway.
  *
- * A client of the public API and nothing else: it reads no store and no
- * setting of the gateway. main.c runs `serve` and `migrate` itself and hands
+ * A client of the public API, but for `templates init` and `check`, which work on files: it reads no
+ * store and no setting of the gateway. main.c runs `serve` and `migrate` itself and hands
  * every other command line to cli_main. One thread.
  *
  * To add a verb: a run function in its own file, declared in verbs.h, one row in the

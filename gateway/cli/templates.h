@@ -13,12 +13,11 @@
 
 #define TEMPLATES_MANIFEST     "manifest.json"
 #define TEMPLATES_WORKFLOW     "workflow.json"
-#define TEMPLATES_FILE_MAX     ((size_t)32 << 20)
+#define TEMPLATES_MANIFEST_MAX ((size_t)1 << 20)
 #define TEMPLATES_INFO_MAX     ((size_t)256 << 20)
-#define TEMPLATES_PATH_MAX     4096
-#define TEMPLATES_FOLDER_NAMES 256
 
 /* A gateway's own limits unless it is told others (config.def). */
+#define TEMPLATES_WORKFLOW_MAX ((size_t)4 << 20)
 extern const struct template_limits templates_limits;
 
 int templates_init(struct cli *cli, int argc, char **argv);

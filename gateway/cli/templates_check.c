@@ -33,17 +33,18 @@ static char *folder_name(const char *path)
     return xstrdup(slash != NULL ? slash + 1 : path);
 }
 
+/* At most as much as out may hold. */
 static bool read_file(const char *folder, const char *name, struct buf *out, struct err *e)
 {
     AUTO(free_ptr) char *path = xasprintf("%s/%s", folder, name);
 
-    return file_read(path, TEMPLATES_FILE_MAX, out, e) == ERR_NONE;
+    return file_read(path, out->max, out, e) == ERR_NONE;
 }
 
 static void judge(const char *path, struct object_info *info, struct verdict *v)
 {
-    AUTO(buf_clear) struct buf manifest = BUF_INIT(TEMPLATES_FILE_MAX);
-    AUTO(buf_clear) struct buf workflow = BUF_INIT(TEMPLATES_FILE_MAX);
+    AUTO(buf_clear) struct buf manifest = BUF_INIT(TEMPLATES_MANIFEST_MAX);
+    AUTO(buf_clear) struct buf workflow = BUF_INIT(TEMPLATES_WORKFLOW_MAX);
     AUTO(template_free_ptr) struct template *t = NULL;
 
     *v = (struct verdict){.path = path, .folder = folder_name(path), .faults = ERR_INIT};

@@ -281,7 +281,7 @@ static int draft_and_write(struct cli *cli, struct init *i, const struct object_
 
 static int init(struct cli *cli, struct init *i)
 {
-    AUTO(buf_clear) struct buf text = BUF_INIT(TEMPLATES_FILE_MAX);
+    AUTO(buf_clear) struct buf text = BUF_INIT(TEMPLATES_WORKFLOW_MAX);
     AUTO(templates_info_clear) struct templates_info info = {0};
     struct err e = ERR_INIT;
     int code = settle_names(cli, i);
@@ -293,7 +293,7 @@ static int init(struct cli *cli, struct init *i)
         return cli_failed(cli, "%.200s holds a template already; --force writes over it",
                           i->folder);
     }
-    if (file_read(i->graph, TEMPLATES_FILE_MAX, &text, &e) != ERR_NONE) {
+    if (file_read(i->graph, TEMPLATES_WORKFLOW_MAX, &text, &e) != ERR_NONE) {
         return cli_failed(cli, "cannot read the workflow: %s", e.detail);
     }
     i->workflow = without_mark(buf_span(&text));

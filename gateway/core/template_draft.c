@@ -13,7 +13,8 @@
 #include "core/json_pretty.h"
 #include "core/template_draft_parts.h"
 
-#define MANIFEST_MAX ((size_t)32 << 20)
+#define MANIFEST_MAX ((size_t)1 << 20)  /* what a gateway reads */
+#define COMPACT_MAX  (MANIFEST_MAX / 2) /* before it is laid out */
 
 static void draft_clear(struct draft *d)
 {
@@ -191,13 +192,13 @@ static enum errc lay_out(struct span line, struct buf *out, struct err *e)
 enum errc template_draft(const struct template_draft_request *r, struct template_draft *out,
                          struct err *e)
 {
-    AUTO(buf_clear) struct buf line = BUF_INIT(MANIFEST_MAX);
+    AUTO(buf_clear) struct buf line = BUF_INIT(COMPACT_MAX);
     AUTO(draft_clear) struct draft d = {.r = r, .encoder = TEMPLATE_NONE};
     struct err unseen = ERR_INIT;
     struct err *why = e != NULL ? e : &unseen;
     enum errc code;
 
-    *out = (struct template_draft){.manifest = BUF_INIT(2 * MANIFEST_MAX)};
+    *out = (struct template_draft){.manifest = BUF_INIT(MANIFEST_MAX)};
     code = template_graph_read(&d.g, r->workflow, r->limits->json, r->limits->graph_nodes, why);
     if (code != ERR_NONE) {
         return code;

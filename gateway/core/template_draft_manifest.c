@@ -208,7 +208,9 @@ static void write_title(const struct draft *d, struct json_out *o)
     (void)snprintf(title, sizeof title, "%s", d->r->name);
     title[0] = (char)(title[0] - 'a' + 'A');
     for (char *c = title; *c != '\0'; c++) {
-        *c = *c == '-' || *c == '_' ? ' ' : *c;
+        if (*c == '-' || *c == '_') {
+            *c = ' ';
+        }
     }
     jo_str(o, "title", title);
 }

@@ -113,13 +113,20 @@ const char *template_confidence_name(enum template_confidence confidence)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+static char lower(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return c;
+}
+
 bool template_draft_name(struct span text, char glue, char out[TEMPLATE_NAME_MAX + 1])
 {
     size_t len = 0;
 
     for (size_t i = 0; i < text.len && len < TEMPLATE_NAME_MAX; i++) {
-        char c = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? (char)(text.ptr[i] - 'A' + 'a')
-                                                          : text.ptr[i];
+        char c = lower(text.ptr[i]);
         bool is_letter = c >= 'a' && c <= 'z';
 
         if (is_letter || (len > 0 && ((c >= '0' && c <= '9') || c == '_' || c == '-'))) {

@@ -173,8 +173,11 @@ static void skeleton(const char *text, char out[64])
     size_t len = 0;
 
     for (; *text != '\0' && len + 1 < 64; text++) {
-        char c = *text >= 'A' && *text <= 'Z' ? (char)(*text - 'A' + 'a') : *text;
+        char c = *text;
 
+        if (c >= 'A' && c <= 'Z') {
+            c = (char)(c - 'A' + 'a');
+        }
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80) {
             out[len++] = c;
         }

@@ -260,6 +260,21 @@ def test_check_of_several_folders_tells_of_each(tmp_path):
     assert run("check", cwd=tmp_path).code == 2
 
 
+def test_files_above_what_a_gateway_reads_are_told(tmp_path):
+    run("init", SD15, "--name", "mine", cwd=tmp_path)
+    for name, most in (("manifest.json", 1 << 20), ("workflow.json", 4 << 20)):
+        before = (tmp_path / "mine" / name).read_bytes()
+        (tmp_path / "mine" / name).write_bytes(before + b" " * (most - len(before)))
+        assert run("check", "mine", cwd=tmp_path).code == 0
+        (tmp_path / "mine" / name).write_bytes(before + b" " * (most - len(before) + 1))
+        ran = run("check", "mine", cwd=tmp_path)
+        assert ran.code == 1 and f"mine/{name} is larger than allowed" in ran.out, ran
+        (tmp_path / "mine" / name).write_bytes(before)
+    (tmp_path / "large.json").write_bytes(SD15.read_bytes() + b" " * (4 << 20))
+    ran = run("init", "large.json", cwd=tmp_path)
+    assert ran.code == 1 and "larger than allowed" in ran.err, ran
+
+
 def test_check_as_json(tmp_path):
     run("init", SD15, "--name", "good", cwd=tmp_path)
     (tmp_path / "bad").mkdir()

@@ -227,8 +227,9 @@ static const struct {
      "loras 9. likely\n"},
     {"custom-node", true, "other", "[{\"node\": \"3\", \"type\": \"image\"}]",
      "image 1.image likely\n"
-     "image2 2.reference likely\n"
-     "image3 5.reference likely\n"
+     "image2 6.image likely\n"
+     "image3 2.reference likely\n"
+     "image4 5.reference likely\n"
      "style 2.style sure\n"
      "amount 4.amount sure\n"
      "mono 5.mono sure\n"},
@@ -491,6 +492,10 @@ static void test_what_comfyui_declares_is_used(void **state)
                  "\"type\": \"number\", \"minimum\": 0.0, \"maximum\": 2.0, "
                  "\"default\": 0.25");
     assert_param(&a, "mono", "\"type\": \"boolean\", \"default\": true");
+    /* The node takes an extra picture or none; but not the scaled one without its source. */
+    assert_param(&a, "image2",
+                 "\"absent\": \"remove\", \"remove\": [{\"title\": \"Extra grain\"}]");
+    assert_contains(buf_str(&a.manifest), "\"required\": [\"image\", \"image3\", \"image4\"]");
     assert_contains(buf_str(&a.manifest), "\"requires\": {\"nodes\": [\"Grain\"]}");
     /* A choice of models is no enum: they come and go. */
     assert_param(&c, "model", "\"x-options\": {\"source\": \"models:checkpoints\"}");
@@ -514,6 +519,29 @@ static void test_pictures_that_may_be_absent(void **state)
                  "\"absent\": \"remove\"}");
     /* A picture that nothing is made of is not asked for. */
     assert_null(strstr(buf_str(&d.manifest), "Forgotten"));
+}
+
+static void test_absent_pictures_leave_no_trace(void **state)
+{
+    const struct template_files files = {NULL, resolve};
+    AUTO(free_ptr) char *graph = graph_text("qwen-edit");
+    AUTO(template_draft_clear) struct template_draft d = drafted("qwen-edit", graph, NULL);
+    AUTO(json_free_ptr) struct json_doc *before = parse(graph);
+    AUTO(json_free_ptr) struct json_doc *given = parse("{\"prompt\":\"x\",\"image\":\"asset:a\"}");
+    AUTO(template_free_ptr) struct template *t = NULL;
+    AUTO(template_bound_clear) struct template_bound bound = {0};
+    struct template_request r = {
+        .doc = given, .input = 0, .pointer = "/input", .max_bytes = TEXT_MAX, .files = &files};
+
+    (void)state;
+    assert_int_equal(
+        template_load("qwen-edit", buf_span(&d.manifest), span_of(graph), &limits, &t, NULL),
+        ERR_NONE);
+    assert_int_equal(template_bind(t, &r, &bound, NULL), ERR_NONE);
+    assert_int_equal(bound.node_count, json_size(before, 0) - 3);
+    assert_null(strstr(buf_str(&bound.graph), "Scale 2"));
+    assert_null(strstr(buf_str(&bound.graph), "image3"));
+    assert_contains(buf_str(&bound.graph), "image1");
 }
 
 static void test_models_and_examples(void **state)
@@ -588,6 +616,29 @@ static void test_limits_hold(void **state)
     assert_int_equal(d.finding[TEMPLATE_PARAMS_MAX].confidence, TEMPLATE_LEFT);
     assert_contains(d.finding[TEMPLATE_PARAMS_MAX].why, "asks for \"p64\"");
     assert_refused(too_many, ERR_INVALID_WORKFLOW, "/workflow");
+}
+
+/* A text that no manifest can hold costs its parameter, and is told. */
+static void test_a_text_that_is_too_long(void **state)
+{
+    AUTO(free_ptr) char *text = xmalloc(TEXT_MAX / 4);
+    AUTO(free_ptr) char *graph = NULL;
+
+    (void)state;
+    memset(text, 'a', TEXT_MAX / 4 - 1);
+    text[TEXT_MAX / 4 - 1] = '\0';
+    graph = xasprintf("{\"s\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"n\",0]}},"
+                      "\"n\":{\"class_type\":\"T\",\"inputs\":{\"note\":\"%s\",\"n\":1},"
+                      "\"_meta\":{\"title\":\"$note\"}}}",
+                      text);
+    {
+        AUTO(template_draft_clear) struct template_draft d = drafted("x", graph, NULL);
+        AUTO(free_ptr) char *found = findings_of(&d);
+
+        assert_string_equal(found, " n.note left\n");
+        assert_contains(d.finding[0].why, "too large");
+        assert_true(d.manifest.len < 1000);
+    }
 }
 
 static const struct {
@@ -686,9 +737,11 @@ int main(void)
         cmocka_unit_test(test_bounds_hold_the_workflows_own_values),
         cmocka_unit_test(test_what_comfyui_declares_is_used),
         cmocka_unit_test(test_pictures_that_may_be_absent),
+        cmocka_unit_test(test_absent_pictures_leave_no_trace),
         cmocka_unit_test(test_models_and_examples),
         cmocka_unit_test(test_no_workflow_is_refused),
         cmocka_unit_test(test_limits_hold),
+        cmocka_unit_test(test_a_text_that_is_too_long),
         cmocka_unit_test(test_titles_that_ask),
         cmocka_unit_test(test_a_chain_yields),
         cmocka_unit_test(test_names),
