@@ -261,6 +261,11 @@ static void offer_strength(const struct sampler *s)
     size_t input = TEMPLATE_NONE;
     size_t place = place_of(s, "denoise", &input);
 
+    if (input != TEMPLATE_NONE && is_split(s)) {
+        draft_left(s->d, s->d->g.input[input].node, input,
+                   "it says where the steps are shared out between samplers");
+        return;
+    }
     if (place != TEMPLATE_NONE && is_number(s->d, place, "1")) {
         draft_left(s->d, s->d->g.input[input].node, input,
                    "denoise is 1: nothing of the picture is kept but its size");

@@ -175,16 +175,14 @@ void draft_find_constants(struct draft *d)
 
 /* ---- what names alone tell ----------------------------------------------------------------------- */
 
-static void take_by_name(struct draft *d, size_t node)
-{
-    static const struct {
-        const char *param;
-        const char *input;
-    } usual[] = {{"prompt", "prompt"}, {"prompt", "positive_prompt"},
-                 {"prompt", "text"},   {"negative", "negative_prompt"},
-                 {"seed", "seed"},     {"seed", "noise_seed"}};
+struct usual {
+    const char *param;
+    const char *input;
+};
 
-    for (size_t i = 0; i < COUNT_OF(usual); i++) {
+static void take_by_name(struct draft *d, size_t node, const struct usual *usual, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         size_t input = draft_plain(d, node, usual[i].input);
 
         if (input != TEMPLATE_NONE) {
@@ -197,7 +195,21 @@ static void take_by_name(struct draft *d, size_t node)
 
 void draft_find_leftovers(struct draft *d)
 {
+    static const struct usual everywhere[] = {{"prompt", "prompt"}, {"prompt", "positive_prompt"},
+                                              {"prompt", "text"},   {"negative", "negative_prompt"},
+                                              {"seed", "seed"},     {"seed", "noise_seed"}};
+    static const struct usual of_canvas[] = {
+        {"width", "width"}, {"height", "height"}, {"count", "batch_size"}};
+    bool has_canvas = false;
+
     for (size_t i = 0; i < d->order_count && d->sampler_count == 0; i++) {
-        take_by_name(d, d->order[i]);
+        size_t node = d->order[i];
+
+        take_by_name(d, node, everywhere, COUNT_OF(everywhere));
+        /* EmptyImage and its like; the first is the ground on which all else is laid. */
+        if (!has_canvas && strncmp(d->g.node[node].class_type, "Empty", 5) == 0) {
+            take_by_name(d, node, of_canvas, COUNT_OF(of_canvas));
+            has_canvas = true;
+        }
     }
 }

@@ -225,6 +225,20 @@ static const struct {
      "cfg 10.cfg likely\n"
      "seed 10.seed likely\n"
      "loras 9. likely\n"},
+    {"pattern", false, "other", "[{\"title\": \"Save\", \"type\": \"image\"}]",
+     "width 1.width guess\n"
+     "height 1.height guess\n"
+     "count 1.batch_size guess\n"
+     "seed 4.seed guess\n"},
+    {"split-sigmas", false, "image-edit", "[{\"node\": \"15\", \"type\": \"image\"}]",
+     "prompt 2.text likely\n"
+     "negative 3.text likely\n"
+     "image 4.image likely\n"
+     "cfg 11.cfg likely\n"
+     "seed 9.noise_seed likely\n"
+     "loras 1. likely\n"
+     " 6.steps left\n"
+     " 7.denoise left\n"},
     {"custom-node", true, "other", "[{\"node\": \"3\", \"type\": \"image\"}]",
      "image 1.image likely\n"
      "image2 6.image likely\n"
