@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,11 +31,14 @@
 #define ARGS_MAX      6
 /* Between two looks at a child that has closed its pipe and is about to end. */
 #define LOOK_NS 2000000
+/* Between two looks at whether anybody still wants the result. */
+#define LOOK_AROUND_MS 100
 
 struct child {
     pid_t pid;
     int pipe; /* its standard error */
     int64_t deadline;
+    const atomic_bool *is_canceled;
     bool is_overdue; /* we have killed it */
     size_t len;
     char sentence[SENTENCE_SIZE];
@@ -194,19 +198,22 @@ static enum errc start(struct call *c, int in_fd, int out_fd, struct child *chil
     return ERR_NONE;
 }
 
-/* Whether the child has something to say, or has closed its end, before the deadline. */
+/* Time is up, or nobody wants the result any more. */
+static bool is_over(const struct child *child)
+{
+    return clock_mono_ms() >= child->deadline ||
+           (child->is_canceled != NULL && atomic_load(child->is_canceled));
+}
+
+/* Whether the child has something to say, or has closed its end, before that. */
 static bool wait_for_words(const struct child *child)
 {
     struct pollfd ready = {.fd = child->pipe, .events = POLLIN};
-    int64_t left = child->deadline - clock_mono_ms();
 
-    while (left > 0) {
-        int rc = poll(&ready, 1, left < INT32_MAX ? (int)left : INT32_MAX);
-
-        if (rc > 0) {
+    while (!is_over(child)) {
+        if (poll(&ready, 1, LOOK_AROUND_MS) > 0) {
             return true;
         }
-        left = child->deadline - clock_mono_ms();
     }
     return false;
 }
@@ -237,7 +244,7 @@ static bool reap(struct child *child, int *status)
         if (rc < 0 && errno != EINTR) {
             return false;
         }
-        if (!child->is_overdue && clock_mono_ms() >= child->deadline) {
+        if (!child->is_overdue && is_over(child)) {
             child->is_overdue = true;
             (void)kill(child->pid, SIGKILL);
         } else if (!child->is_overdue) {
@@ -343,6 +350,7 @@ enum errc render_run(const struct render_request *r, int in_fd, int out_fd, stru
     }
     write_call(r, path, &c);
     child.deadline = clock_mono_ms() + (r->deadline_ms > 0 ? r->deadline_ms : RENDER_DEADLINE_MS);
+    child.is_canceled = r->is_canceled;
     rc = start(&c, in_fd, out_fd, &child, e);
     if (rc != ERR_NONE) {
         return rc;

@@ -15,6 +15,7 @@
 #ifndef CG_IMAGING_RENDER_H
 #define CG_IMAGING_RENDER_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -44,6 +45,7 @@ struct render_request {
     int64_t max_bytes;   /* of a rendition: RENDER_BYTES_MIN to _MAX, larger is taken as _MAX */
     int64_t max_pixels;  /* of the original, read from its header; 0 = RENDER_PIXELS_MAX */
     int64_t deadline_ms; /* 0 = RENDER_DEADLINE_MS; the process is killed then */
+    const atomic_bool *is_canceled; /* the same as soon as this is set; NULL = never */
 };
 
 /* Makes the picture in in_fd into out_fd. in_fd is a regular file, read from its beginning whatever

@@ -347,6 +347,20 @@ static void test_deadline(void **state)
     slow_clear(&s);
 }
 
+static void test_canceled(void **state)
+{
+    atomic_bool is_canceled = true;
+    struct slow s;
+
+    (void)state;
+    slow_init(&s, 0);
+    s.request.is_canceled = &is_canceled;
+    slow_run(&s);
+    assert_int_equal(s.rc, ERR_PICTURE_UNREADABLE);
+    assert_in_range(s.took_ms, 0, 5000);
+    slow_clear(&s);
+}
+
 static void test_child_that_hangs(void **state)
 {
     struct slow s;
@@ -507,6 +521,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_several_at_once),
         cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_canceled),
         cmocka_unit_test(test_child_that_hangs),
         cmocka_unit_test(test_child_that_crashes),
         cmocka_unit_test(test_programs_that_lie),
