@@ -41,7 +41,10 @@ static void print_parts(FILE *out)
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         (void)fprintf(out, "  %-10s %s\n", strchr(parts[i].name, ' ') + 1, parts[i].summary);
     }
-    (void)fputs("\ncomfygate help templates PART tells more of each.\n", out);
+    (void)fputs("\nExample:\n"
+                "  comfygate templates init graph.json --name my-sdxl\n\n"
+                "comfygate help templates PART tells more of each.\n",
+                out);
 }
 
 int verb_templates(struct cli *cli, int argc, char **argv)
