@@ -18,6 +18,9 @@ handler_fn jobs_retry;
 handler_fn jobs_preview;
 handler_fn jobs_workflow;
 handler_fn outputs_content;
+handler_fn templates_list;
+handler_fn templates_get;
+handler_fn templates_reload;
 handler_fn backends_get;
 
 #endif

@@ -4,9 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/job_json.h"
+#include "http/condition.h"
 #include "http/request.h"
 
 #define PROBLEM_MAX  (256U << 10)
@@ -97,6 +99,26 @@ enum MHD_Result reply_json(struct request *r, unsigned status, struct buf *json)
         return reply_error(r, ERR_INTERNAL_ERROR, "The answer would be too large.");
     }
     return reply_send(r, status, from_buf(json, JSON_TYPE));
+}
+
+enum MHD_Result reply_json_tagged(struct request *r, struct buf *json)
+{
+    struct MHD_Response *response;
+    char sha256[SHA256_TEXT_SIZE];
+    char etag[sizeof sha256 + 2];
+
+    if (!buf_ok(json)) {
+        return reply_error(r, ERR_INTERNAL_ERROR, "The answer would be too large.");
+    }
+    sha256_hex(buf_span(json), sha256);
+    (void)snprintf(etag, sizeof etag, "\"%s\"", sha256);
+    if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
+        return reply_not_modified(r, etag, CACHE_REVALIDATE);
+    }
+    response = from_buf(json, JSON_TYPE);
+    reply_header(response, MHD_HTTP_HEADER_ETAG, etag);
+    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_REVALIDATE);
+    return reply_send(r, MHD_HTTP_OK, response);
 }
 
 static void log_own_fault(const struct request *r, const struct err *e)

@@ -25,6 +25,8 @@ struct request;
 
 /* Takes the contents of json. */
 enum MHD_Result reply_json(struct request *r, unsigned status, struct buf *json);
+/* The same with an ETag made of the bytes: 304 to who has them already. */
+enum MHD_Result reply_json_tagged(struct request *r, struct buf *json);
 /* The only maker of application/problem+json. Also logs what is our fault. */
 enum MHD_Result reply_problem(struct request *r, const struct err *e);
 struct MHD_Response *reply_problem_make(struct request *r,

@@ -151,6 +151,7 @@ static enum errc check_route(struct request *r, struct err *e)
     }
     r->route = match.route;
     r->next = match.route->handler;
+    r->name = match.name;
     if (match.id != NULL && !id_parse(span_of(match.id), &r->id)) {
         return err_set(e, ERR_NOT_FOUND, "The id in the address is none of ours.");
     }

@@ -39,7 +39,8 @@ struct request {
     const char *method;
     struct uri uri;
     const struct route *route;
-    struct id id; /* the one in the path; none when the path has none */
+    struct id id;     /* the one in the path; none when the path has none */
+    const char *name; /* the same of a name, of whatever form; NULL when the path has none */
     char allow[ROUTE_ALLOW_SIZE];
     char request_id[REQUEST_ID_SIZE];
     int64_t began_mono_ms;

@@ -23,7 +23,7 @@ enum route_body {
 
 struct route {
     const char *method;
-    const char *path; /* "{id}" stands for one segment */
+    const char *path; /* "{id}" and "{name}" stand for one segment each */
     const char *operation_id;
     handler_fn *handler;
     const char *scope;
@@ -36,9 +36,11 @@ struct route {
 struct route_match {
     const struct route *route; /* NULL: no such path, or not with this method */
     const char *id;            /* the segment at "{id}", borrowed from the uri; NULL = has none */
+    const char *name;          /* the same for "{name}" */
     char allow[ROUTE_ALLOW_SIZE]; /* the methods of the path; "" = there is no such path */
 };
 
+/* A row that has the very path goes before those with a place in it, for all methods. */
 void route_find(const char *method, const struct uri *uri, struct route_match *out);
 /* For tests: every row, ended by one whose method is NULL. */
 const struct route *route_table(void);

@@ -166,6 +166,12 @@ static bool look_at(const struct scan *s, const char *name)
                               "a-z, 0-9, _ and -, and begin with a letter");
         return true;
     }
+    if (strcmp(name, "reload") == 0) {
+        template_report_fault(s->report, name, folder, false, "invalid_name",
+                              "\"reload\" is no name for a template: /v1/templates/reload is "
+                              "an address of the API");
+        return true;
+    }
     put(s->out, (struct template_candidate){.name = xstrdup(name), .folder = take_ptr(&folder)});
     return true;
 }

@@ -15,6 +15,10 @@ DOCUMENT = schema_gate.load_document(schema_gate.DEFAULT_PATH)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 JOB = SCHEMAS["Job"]["examples"][0]
 BACKEND = SCHEMAS["Backend"]["examples"][0]
+TEMPLATE = SCHEMAS["Template"]["examples"][0]
+TEMPLATE_DETAIL = {**TEMPLATE, "input_schema": {"type": "object"}, "outputs": [], "examples": [], "backends": [],
+                   "limits": {"timeout_seconds": None, "max_attempts": None}, "requires": {"nodes": [], "models": []}}
+RELOAD = SCHEMAS["TemplateReload"]["examples"][0]
 PROBLEM = SCHEMAS["Problem"]["examples"][0]
 SUBMISSION = SCHEMAS["Submission"]["examples"][0]
 JOB_PATH = f"/v1/jobs/{JOB['id']}"
@@ -251,6 +255,10 @@ GOOD = [
     ("getOutputContent", "GET", OUTPUT_PATH, 416, problem_headers(Content_Range="bytes */100"),
      body(problem("range_not_satisfiable"))),
     ("headOutputContent", "HEAD", OUTPUT_PATH, 200, headers("image/png", **FILE_HEADERS), b""),
+    ("listTemplates", "GET", "/v1/templates?available=true", 200, headers(),
+     body({"data": [TEMPLATE], "has_more": False, "next_cursor": None})),
+    ("getTemplate", "GET", "/v1/templates/sdxl?expand=options", 200, headers(), body(TEMPLATE_DETAIL)),
+    ("reloadTemplates", "POST", "/v1/templates/reload", 200, headers(), body(RELOAD)),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
      body({"data": [BACKEND], "has_more": False, "next_cursor": None})),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),
@@ -383,6 +391,14 @@ BAD = [
     ("ready with 503", "GET", "/readyz", 503, headers(), body(READY), "'not_ready' was expected"),
     ("not ready with 200", "GET", "/readyz", 200, headers(), body(changed(READY, status="not_ready")),
      "at /status"),
+    ("template of a list with an unknown member", "GET", "/v1/templates", 200, headers(),
+     body({"data": [changed(TEMPLATE, path="/srv")], "has_more": False, "next_cursor": None}), "path"),
+    ("available, and why not", "GET", "/v1/templates", 200, headers(),
+     body({"data": [changed(TEMPLATE, available=True)], "has_more": False, "next_cursor": None}),
+     "at /data/0/unavailable_reasons"),
+    ("template without its parameters", "GET", "/v1/templates/sdxl", 200, headers(), body(TEMPLATE), "input_schema"),
+    ("reload that does not say why", "POST", "/v1/templates/reload", 200, headers(),
+     body(changed(RELOAD, broken=[changed(RELOAD["broken"][0], faults=[])])), "at /broken/0/faults"),
     ("backend url with a password", "GET", "/v1/backends", 200, headers(),
      body({"data": [changed(BACKEND, url="http://u:p@h:1")], "has_more": False, "next_cursor": None}),
      "at /data/0/url"),

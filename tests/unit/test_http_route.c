@@ -26,6 +26,7 @@ static void find(const char *method, const char *target, struct route_match *out
     route_find(method, &uri, out);
     /* The texts of the uri are gone after this. */
     out->id = out->id != NULL ? "some" : NULL;
+    out->name = out->name != NULL ? "some" : NULL;
 }
 
 static void test_find(void **state)
@@ -49,6 +50,10 @@ static void test_find(void **state)
         {"HEAD", "/v1/jobs/x/cancel", NULL, "POST, OPTIONS"},
         {"GET", "/v1/outputs/x/content", "getOutputContent", "GET, HEAD, OPTIONS"},
         {"HEAD", "/v1/outputs/x/content", "headOutputContent", NULL},
+        {"GET", "/v1/templates/x", "getTemplate", "GET, HEAD, OPTIONS"},
+        {"POST", "/v1/templates/x", NULL, "GET, HEAD, OPTIONS"},
+        {"POST", "/v1/templates/reload", "reloadTemplates", "POST, OPTIONS"},
+        {"GET", "/v1/templates/reload", NULL, "POST, OPTIONS"},
         {"OPTIONS", "/v1/jobs", NULL, "POST, GET, HEAD, OPTIONS"},
         {"get", "/livez", NULL, NULL},
         {"TRACE", "/livez", NULL, "GET, HEAD, OPTIONS"},
@@ -80,6 +85,8 @@ static void test_find(void **state)
         }
         assert_true(match.route == NULL ||
                     (match.id != NULL) == (strstr(match.route->path, "{id}") != NULL));
+        assert_true(match.route == NULL ||
+                    (match.name != NULL) == (strstr(match.route->path, "{name}") != NULL));
     }
 }
 

@@ -377,6 +377,9 @@ static void test_what_is_no_template(void **state)
     write_text("a", "Not One", "manifest.json", good);
     expect_fault("Not One", "invalid_name", "1 to 32");
     remove_template("a", "Not One");
+    write_template("a", "reload", "Not by this name");
+    expect_fault("reload", "invalid_name", "/v1/templates/reload");
+    remove_template("a", "reload");
     write_text("a", "other", "manifest.json", good);
     write_text("a", "other", "workflow.json", WORKFLOW);
     expect_fault("other", "wrong_name", "\"other\"");
