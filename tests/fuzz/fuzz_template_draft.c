@@ -1,5 +1,5 @@
-/* Any workflow, and behind a U+0000 any /object_info. A draft can be loaded, and the workflow's own
- * values keep its schema: what is absent changes nothing. */
+/* Any workflow, and behind a U+0000 any /object_info. A draft can be loaded, tells a reason for each
+ * finding, and its defaults can be bound: only what is required may be missing. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,12 +15,28 @@ static const struct template_limits limits = {
     .graph_nodes = 200,
 };
 
+static void check_defaults(const struct template *t)
+{
+    const struct template_request r = {
+        .input = JSON_NONE, .pointer = "/input", .random = 1, .max_bytes = 8U << 20};
+    AUTO(template_bound_clear) struct template_bound bound;
+    struct err e = ERR_INIT;
+
+    if (template_bind(t, &r, &bound, &e) != ERR_NONE) {
+        bug_if(e.item_count == 0);
+        for (size_t i = 0; i < e.item_count; i++) {
+            bug_if(strcmp(e.item[i].code, "required") != 0);
+        }
+    }
+}
+
 static void check(const struct template_draft *d, struct span workflow)
 {
     AUTO(template_free_ptr) struct template *t = NULL;
     struct err e = ERR_INIT;
 
     bug_if(template_load("fuzzed", buf_span(&d->manifest), workflow, &limits, &t, &e) != ERR_NONE);
+    check_defaults(t);
     for (size_t i = 0; i < d->finding_count; i++) {
         const struct template_finding *f = &d->finding[i];
 
