@@ -1,7 +1,7 @@
 /* templates.h - what the parts of `comfygate templates` share.
  *
  * verb_templates.c finds the part: one row in its table for each. `init` and `check` work on files
- * and need no gateway.
+ * and need no gateway; `list`, `show` and `reload` ask one (templates_remote.h).
  */
 #ifndef CG_CLI_TEMPLATES_H
 #define CG_CLI_TEMPLATES_H
@@ -20,6 +20,9 @@
 #define TEMPLATES_WORKFLOW_MAX ((size_t)4 << 20)
 extern const struct template_limits templates_limits;
 
+int verb_templates_list(struct cli *cli, int argc, char **argv);
+int verb_templates_show(struct cli *cli, int argc, char **argv);
+int verb_templates_reload(struct cli *cli, int argc, char **argv);
 int templates_init(struct cli *cli, int argc, char **argv);
 int templates_check(struct cli *cli, int argc, char **argv);
 

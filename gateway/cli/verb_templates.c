@@ -6,6 +6,23 @@
 #include "cli/templates.h"
 
 static const struct verb parts[] = {
+    {"templates list", "[FLAG...]",
+     "the templates that the gateway serves, and whether they can run",
+     "Example:\n"
+     "  comfygate templates list --category image-edit\n",
+     verb_templates_list},
+    {"templates show", "NAME [FLAG...]", "a template's parameters, what it needs, how it is called",
+     "Of each model that is missing it is told where it belongs and where to get it, as far as\n"
+     "its author says.\n\n"
+     "Example:\n"
+     "  comfygate templates show sdxl\n",
+     verb_templates_show},
+    {"templates reload", "[FLAG...]", "have the gateway read its folders of templates anew",
+     "Tells what was added, changed and removed, and every fault of what is broken; what was\n"
+     "served before under its name still is. Exits 1 when something is broken.\n\n"
+     "Example:\n"
+     "  comfygate templates reload\n",
+     verb_templates_reload},
     {"templates init", "GRAPH.json [FLAG...]", "draft a template from a workflow",
      "GRAPH.json is a workflow in ComfyUI's API format (menu: Workflow > Export (API)). Writes a "
      "folder\n"
