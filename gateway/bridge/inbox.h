@@ -4,6 +4,10 @@
  * until inbox_push, the engine until done(), the request again. done() runs on
  * the engine after the commit, or at once when nothing had to be written.
  *
+ * Contents of assets (ASSET_PUT, and those that come with a SUBMIT) are staged and held by who pushes.
+ * When the result is ERR_NONE the engine has published them, unless a SUBMIT is a replay: then, and after
+ * every other result, they are the request's to let go of.
+ *
  * Threads: push and close anywhere, take on the engine. Locks: one, inside.
  */
 #ifndef CG_BRIDGE_INBOX_H
@@ -16,10 +20,11 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "core/arrival.h"
 #include "core/job.h"
 #include "core/submit.h"
 
-enum cmd_kind { CMD_SUBMIT, CMD_CANCEL, CMD_PATCH, CMD_DELETE };
+enum cmd_kind { CMD_SUBMIT, CMD_CANCEL, CMD_PATCH, CMD_DELETE, CMD_ASSET_PUT, CMD_ASSET_DELETE };
 
 struct cmd {
     struct list node; /* the inbox's */
@@ -27,14 +32,15 @@ struct cmd {
     void (*done)(struct cmd *c); /* on the engine; afterwards the engine does not touch c */
 
     /* What is asked. Everything pointed to is borrowed until done(). */
-    struct id job;                    /* CANCEL, PATCH, DELETE */
-    const char *owner;                /* whose jobs may be touched; NULL = all */
-    const struct job_row *submit_row; /* SUBMIT */
-    struct span submit_graph;         /* SUBMIT */
-    const char *idempotency_key;      /* SUBMIT; NULL = none */
-    char body_sha256[65];             /* SUBMIT with a key */
-    const struct job_patch *patch;    /* PATCH */
-    const char *if_match;             /* PATCH: the ETag text that must hold; NULL = any */
+    struct id job;                 /* CANCEL, PATCH, DELETE */
+    const char *owner;             /* whose jobs may be touched; NULL = all */
+    struct arrival submit;         /* SUBMIT; idem is the engine's */
+    const char *idempotency_key;   /* SUBMIT; NULL = none */
+    char body_sha256[65];          /* SUBMIT with a key */
+    const struct job_patch *patch; /* PATCH */
+    const char *if_match;          /* PATCH: the ETag text that must hold; NULL = any */
+    const struct asset *asset;     /* ASSET_PUT */
+    struct id asset_id;            /* ASSET_DELETE */
 
     /* What came of it. */
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
@@ -42,6 +48,8 @@ struct cmd {
     char detail[320]; /* as long as struct err keeps it */
     bool is_replay;   /* SUBMIT: `job` names the job of the first request */
     bool had_ended;   /* CANCEL: nothing was left to cancel */
+    bool is_known;    /* ASSET_PUT: the owner has this content; `known`, for the request to clear */
+    struct asset known;
 };
 
 struct inbox;

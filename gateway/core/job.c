@@ -134,6 +134,7 @@ void job_row_init(struct job_row *row)
         .tags_json = xstrdup("[]"),
         .metadata_json = xstrdup("{}"),
         .warnings_json = xstrdup("[]"),
+        .input_json = xstrdup("{}"),
     };
 }
 
@@ -145,6 +146,10 @@ void job_row_clear(struct job_row *row)
     free(row->tags_json);
     free(row->metadata_json);
     free(row->warnings_json);
+    free(row->template_name);
+    free(row->input_json);
+    free(row->seed);
+    free(row->primary_node);
     free(row->backend);
     job_error_clear(&row->error);
     *row = (struct job_row){0};
@@ -159,6 +164,10 @@ void job_row_copy(struct job_row *dst, const struct job_row *src)
     dst->tags_json = xstrdup_or_null(src->tags_json);
     dst->metadata_json = xstrdup_or_null(src->metadata_json);
     dst->warnings_json = xstrdup_or_null(src->warnings_json);
+    dst->template_name = xstrdup_or_null(src->template_name);
+    dst->input_json = xstrdup_or_null(src->input_json);
+    dst->seed = xstrdup_or_null(src->seed);
+    dst->primary_node = xstrdup_or_null(src->primary_node);
     dst->backend = xstrdup_or_null(src->backend);
     dst->error = (struct job_error){
         .code = src->error.code,

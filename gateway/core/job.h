@@ -65,6 +65,11 @@ struct job_row {
     char *metadata_json;  /* never NULL: a JSON object of strings */
     char *warnings_json;  /* never NULL: a JSON array of {code, detail} */
     struct id parent_id;
+    char *template_name; /* that it was made from; NULL = the client's own workflow */
+    char *input_json;    /* never NULL: a JSON object, the template's input with its defaults */
+    char *seed;          /* decimal, up to 2^64 - 1: the one that was used */
+    char *primary_node;  /* whose outputs are shown first */
+    bool is_starred;     /* never removed because of its age */
 
     int64_t created_at; /* wall clock, ms; 0 = not yet, like all times below */
     int64_t started_at; /* of the attempt that ran last */
@@ -116,9 +121,10 @@ struct job_output {
     char *content_type;
     int64_t size_bytes;
     char sha256[65];
-    int width; /* 0 = unknown */
+    int width; /* 0 = unknown, like the next two */
     int height;
-    char *text; /* for OUTPUT_TEXT up to 64 KiB, else NULL */
+    int64_t duration_ms; /* of what plays */
+    char *text;          /* for OUTPUT_TEXT up to 64 KiB, else NULL */
     bool is_primary;
     int64_t created_at;
 };

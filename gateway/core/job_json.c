@@ -120,9 +120,10 @@ static void write_identity(struct json_out *o, const struct job_row *row)
     jo_str(o, "phase", job_phase_word(row->phase));
     jo_int(o, "version", row->version);
     jo_str(o, "title", row->title);
-    jo_null(o, "template");
-    jo_raw(o, "input", SPAN_LIT("{}"));
-    jo_null(o, "seed");
+    jo_str(o, "template", row->template_name);
+    jo_raw(o, "input", span_of(row->input_json));
+    jo_raw(o, "seed", row->seed != NULL ? span_of(row->seed) : SPAN_LIT("null"));
+    jo_bool(o, "starred", row->is_starred);
     jo_int(o, "priority", row->priority);
     jo_raw(o, "tags", span_of(row->tags_json));
     jo_raw(o, "metadata", span_of(row->metadata_json));
@@ -160,13 +161,34 @@ void job_json(struct json_out *o, const char *key, const struct job_view *view)
 
 /* ---- Output --------------------------------------------------------------------------------- */
 
-static void write_size(struct json_out *o, const char *key, int pixels)
+/* Of pixels or milliseconds; 0 is unknown. */
+static void write_size(struct json_out *o, const char *key, int64_t size)
 {
-    if (pixels > 0) {
-        jo_int(o, key, pixels);
+    if (size > 0) {
+        jo_int(o, key, size);
     } else {
         jo_null(o, key);
     }
+}
+
+bool job_output_is_picture(const struct job_output *output)
+{
+    static const char *const TYPE[] = {"image/png", "image/jpeg", "image/webp", "image/gif"};
+
+    for (size_t i = 0; i < COUNT_OF(TYPE) && output->content_type != NULL; i++) {
+        if (strcmp(output->content_type, TYPE[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_thumbnail(struct json_out *o, const struct job_output *output)
+{
+    char url[sizeof "/v1/outputs//thumbnail" + ID_LEN];
+
+    (void)snprintf(url, sizeof url, "/v1/outputs/%s/thumbnail", output->id.text);
+    jo_str(o, "thumbnail_url", job_output_is_picture(output) ? url : NULL);
 }
 
 void job_output_json(struct json_out *o, const char *key, const struct job_output *output)
@@ -186,11 +208,12 @@ void job_output_json(struct json_out *o, const char *key, const struct job_outpu
     jo_str(o, "sha256", output->sha256);
     write_size(o, "width", output->width);
     write_size(o, "height", output->height);
+    write_size(o, "duration_ms", output->duration_ms);
     jo_str(o, "text", output->text);
     jo_bool(o, "primary", output->is_primary);
     jo_time(o, "created_at", output->created_at);
     jo_str(o, "url", url);
-    jo_null(o, "thumbnail_url");
+    write_thumbnail(o, output);
     jo_end(o);
 }
 

@@ -3,6 +3,7 @@
 #ifndef CG_CORE_JOB_JSON_H
 #define CG_CORE_JOB_JSON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -17,10 +18,11 @@ struct job_view {
     int64_t queue_position;              /* 0 = null */
 };
 
-/* Writes a Job object as schema/openapi.yaml describes it. Members of templates (input, seed, template) are
- * {} and null for now. For an ended, succeeded job `progress` is null. */
+/* Writes a Job object as schema/openapi.yaml describes it. For an ended, succeeded job `progress` is null. */
 void job_json(struct json_out *o, const char *key, const struct job_view *view);
 void job_output_json(struct json_out *o, const char *key, const struct job_output *output);
+/* Whether thumbnails and renditions can be made of it: by its type, whatever is inside. */
+bool job_output_is_picture(const struct job_output *output);
 /* application/problem+json (RFC 9457). The only maker of it. */
 void problem_json(struct buf *out, const struct err *e, const char *request_id);
 /* ETag text with quotes: changes exactly when the representation does. */

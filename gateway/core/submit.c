@@ -169,4 +169,8 @@ void job_retry_row(const struct job_row *from, int64_t now, struct job_row *out)
     xreplace(&out->wanted_backend, from->wanted_backend);
     xreplace(&out->tags_json, from->tags_json);
     xreplace(&out->metadata_json, from->metadata_json);
+    xreplace(&out->template_name, from->template_name);
+    xreplace(&out->input_json, from->input_json);
+    xreplace(&out->seed, from->seed);
+    xreplace(&out->primary_node, from->primary_node);
 }

@@ -42,6 +42,8 @@ struct job_patch {
     char *tags_json;
     bool has_metadata;
     char *metadata_patch_json; /* merge patch: null removes a key */
+    bool has_starred;
+    bool is_starred;
 };
 enum errc job_patch_parse(struct span body, struct json_limits limits, struct job_patch *out,
                           struct err *e) MUST_CHECK;

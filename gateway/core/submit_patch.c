@@ -28,11 +28,17 @@ static void patch_metadata(struct intake *in, json_ref value)
     in->patch->metadata_patch_json = intake_metadata_json(in, value);
 }
 
+static void patch_starred(struct intake *in, json_ref value)
+{
+    in->patch->has_starred = true;
+    if (!json_bool(in->doc, value, &in->patch->is_starred)) {
+        intake_fault(in, value, "wrong_type", "must be true or false");
+    }
+}
+
 static const struct member patch_members[] = {
-    {"title", patch_title},
-    {"tags", patch_tags},
-    {"metadata", patch_metadata},
-    {NULL, NULL},
+    {"title", patch_title},     {"tags", patch_tags}, {"metadata", patch_metadata},
+    {"starred", patch_starred}, {NULL, NULL},
 };
 
 enum errc job_patch_parse(struct span body, struct json_limits limits, struct job_patch *out,
@@ -144,6 +150,10 @@ enum errc job_patch_apply(const struct job_patch *patch, struct job_row *row, bo
     }
     if (metadata != NULL) {
         *changed |= replace(&row->metadata_json, take_ptr(&metadata));
+    }
+    if (patch->has_starred) {
+        *changed |= row->is_starred != patch->is_starred;
+        row->is_starred = patch->is_starred;
     }
     return ERR_NONE;
 }

@@ -24,7 +24,9 @@ static void refuse_by_store(struct cmd *c, enum st st)
 {
     switch (st) {
     case ST_NONE:
-        refuse(c, ERR_NOT_FOUND, "There is no job of this id.");
+        refuse(c, ERR_NOT_FOUND,
+               c->kind == CMD_ASSET_DELETE ? "There is no asset of this id."
+                                           : "There is no job of this id.");
         return;
     case ST_FULL:
         refuse(c, ERR_INSUFFICIENT_STORAGE, "The disk is full; nothing was changed.");
@@ -150,6 +152,9 @@ void commands_collect(struct engine *e)
         case CMD_DELETE:
             delete_job(e, c);
             break;
+        case CMD_ASSET_PUT:
+        case CMD_ASSET_DELETE:
+            break; /* all is done in the transaction */
         }
     }
     list_move_all(&e->commands, &fresh);
@@ -167,9 +172,14 @@ static enum st write_submit(struct engine *e, struct cmd *c)
 
     memcpy(idem.body_sha256, c->body_sha256, sizeof idem.body_sha256);
     idem.expires_at = clock_wall_ms() + e->config->idempotency_hours * 3600 * 1000;
-    c->job = c->submit_row->id;
-    st = store_job_insert(e->writer, c->submit_row, c->submit_graph,
-                          c->idempotency_key != NULL ? &idem : NULL, &c->job, known_sha256);
+    c->job = c->submit.row->id;
+    c->submit.idem = c->idempotency_key != NULL ? &idem : NULL;
+    st = store_job_insert(e->writer, &c->submit, &c->job, known_sha256);
+    c->submit.idem = NULL;
+    if (st == ST_NONE) {
+        refuse(c, ERR_MISSING_ASSET, "A file that the input names was removed meanwhile.");
+        return ST_OK;
+    }
     if (st != ST_CONFLICT) {
         return st;
     }
@@ -181,6 +191,45 @@ static enum st write_submit(struct engine *e, struct cmd *c)
     return ST_OK;
 }
 
+static enum st write_asset(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_asset(struct engine *e, struct cmd *c)
+{
+    enum st st = ST_OK;
+
+    if (c->kind == CMD_ASSET_PUT) {
+        st = store_asset_insert(e->writer, c->asset, &c->known);
+        c->is_known = st == ST_CONFLICT;
+        return st == ST_CONFLICT ? ST_OK : st;
+    }
+    st = store_asset_delete(e->writer, c->asset_id, c->owner);
+    if (st == ST_NONE) {
+        refuse_by_store(c, st);
+        return ST_OK;
+    }
+    return st;
+}
+
+static enum st write_command(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_command(struct engine *e, struct cmd *c)
+{
+    enum st st = ST_OK;
+
+    switch (c->kind) {
+    case CMD_SUBMIT:
+        return write_submit(e, c);
+    case CMD_DELETE:
+        st = store_job_delete(e->writer, c->job);
+        return st == ST_NONE ? ST_OK : st;
+    case CMD_ASSET_PUT:
+    case CMD_ASSET_DELETE:
+        return write_asset(e, c);
+    case CMD_CANCEL:
+    case CMD_PATCH:
+        break;
+    }
+    return ST_OK;
+}
+
 enum st commands_write(struct engine *e)
 {
     enum st st = ST_OK;
@@ -188,14 +237,8 @@ enum st commands_write(struct engine *e)
     list_each(node, next, &e->commands) {
         struct cmd *c = container_of(node, struct cmd, node);
 
-        if (c->result != ERR_NONE) {
-            continue;
-        }
-        if (c->kind == CMD_SUBMIT) {
-            st = write_submit(e, c);
-        } else if (c->kind == CMD_DELETE) {
-            st = store_job_delete(e->writer, c->job);
-            st = st == ST_NONE ? ST_OK : st;
+        if (c->result == ERR_NONE) {
+            st = write_command(e, c);
         }
         if (st != ST_OK) {
             return st;
@@ -210,9 +253,16 @@ static void settle(struct engine *e, const struct cmd *c) ON_ENGINE;
 static void settle(struct engine *e, const struct cmd *c)
 {
     if (c->kind == CMD_SUBMIT && !c->is_replay) {
-        dispatch_put(e, c->submit_row);
+        for (size_t i = 0; i < c->submit.asset_count; i++) {
+            blob_publish(e->blobs, c->submit.asset[i].sha256);
+        }
+        dispatch_put(e, c->submit.row);
         log_info("job_accepted", LOG_S("job", c->job.text),
-                 LOG_I("priority", c->submit_row->priority));
+                 LOG_I("priority", c->submit.row->priority));
+    } else if (c->kind == CMD_ASSET_PUT) {
+        blob_publish(e->blobs, c->asset->sha256);
+        log_info("asset_stored", LOG_S("asset", (c->is_known ? c->known.id : c->asset->id).text),
+                 LOG_I("bytes", c->asset->size_bytes));
     } else if (c->kind == CMD_DELETE) {
         hub_touch(e->hub, c->job, true);
         log_info("job_deleted", LOG_S("job", c->job.text));
@@ -229,6 +279,7 @@ void commands_answer(struct engine *e, enum st committed)
         struct cmd *c = container_of(node, struct cmd, node);
 
         if (c->result == ERR_NONE && committed != ST_OK) {
+            asset_clear(&c->known);
             refuse_by_store(c, committed);
         } else if (c->result == ERR_NONE) {
             settle(e, c);

@@ -133,8 +133,7 @@ enum MHD_Result new_job_push(struct request *r, struct submission *job, const ch
     r->op = n;
     r->op_free = free_new_job;
     r->cmd.kind = CMD_SUBMIT;
-    r->cmd.submit_row = &n->job.row;
-    r->cmd.submit_graph = buf_span(&n->job.graph);
+    r->cmd.submit = (struct arrival){.row = &n->job.row, .graph = buf_span(&n->job.graph)};
     r->cmd.idempotency_key = request_header(r, "Idempotency-Key");
     if (r->cmd.idempotency_key != NULL) {
         hash_request(r, kind, r->cmd.body_sha256);

@@ -95,11 +95,10 @@ void store_rollback(struct store_writer *w)
     w->ops->rollback(w);
 }
 
-enum st store_job_insert(struct store_writer *w, const struct job_row *row, struct span graph,
-                         const struct idempotency *idem, struct id *known_job,
+enum st store_job_insert(struct store_writer *w, const struct arrival *n, struct id *known_job,
                          char known_sha256[65])
 {
-    return w->ops->job_insert(w, row, graph, idem, known_job, known_sha256);
+    return w->ops->job_insert(w, n, known_job, known_sha256);
 }
 
 enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
@@ -171,6 +170,45 @@ enum st store_file_is_used(struct store_writer *w, const char *sha256)
     return w->ops->file_is_used(w, sha256);
 }
 
+enum st store_writer_files(struct store_writer *w, struct id job, struct job_file **out,
+                           size_t *out_count)
+{
+    return w->ops->writer_files(w, job, out, out_count);
+}
+
+enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct asset *known)
+{
+    return w->ops->asset_insert(w, a, known);
+}
+
+enum st store_asset_delete(struct store_writer *w, struct id asset, const char *owner)
+{
+    return w->ops->asset_delete(w, asset, owner);
+}
+
+enum st store_jobs_expire(struct store_writer *w, int64_t ended_before, int limit,
+                          void (*visit)(void *arg, struct id job), void *arg)
+{
+    return w->ops->jobs_expire(w, ended_before, limit, visit, arg);
+}
+
+enum st store_outputs_expire(struct store_writer *w, int64_t made_before, int limit,
+                             void (*visit)(void *arg, struct id job), void *arg)
+{
+    return w->ops->outputs_expire(w, made_before, limit, visit, arg);
+}
+
+enum st store_outputs_delete(struct store_writer *w, struct id job)
+{
+    return w->ops->outputs_delete(w, job);
+}
+
+enum st store_assets_expire(struct store_writer *w, int64_t used_before, int limit,
+                            void (*visit)(void *arg, struct id asset), void *arg)
+{
+    return w->ops->assets_expire(w, used_before, limit, visit, arg);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
@@ -197,6 +235,24 @@ enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
                    void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
 {
     return r->ops->jobs(r, filter, visit, arg, has_more);
+}
+
+enum st store_asset(struct store_reader *r, struct id asset, struct asset *out)
+{
+    return r->ops->asset(r, asset, out);
+}
+
+enum st store_asset_by_file(struct store_reader *r, const char *owner, const char *sha256,
+                            struct asset *out)
+{
+    return r->ops->asset_by_file(r, owner, sha256, out);
+}
+
+enum st store_output_list(struct store_reader *r, const struct output_filter *filter,
+                          void (*visit)(void *arg, const struct output_entry *entry), void *arg,
+                          bool *has_more)
+{
+    return r->ops->output_list(r, filter, visit, arg, has_more);
 }
 
 enum st store_health(struct store_reader *r)

@@ -19,6 +19,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/arrival.h"
+#include "core/asset.h"
 #include "core/job.h"
 
 enum st {
@@ -55,22 +57,14 @@ enum st store_commit(struct store_writer *w)
     MUST_CHECK; /* on failure the transaction is rolled back */
 void store_rollback(struct store_writer *w);
 
-/* What an Idempotency-Key stands for. */
-struct idempotency {
-    const char *owner; /* NULL = no key */
-    const char *key;
-    char body_sha256[65];
-    int64_t expires_at;
-};
-
-/* Inserts job and graph. With `idem`, ST_CONFLICT when the key is known and had not expired at
+/* Inserts all of it. ST_CONFLICT when the Idempotency-Key is known and had not expired at
  * row->created_at: *known_job and known_sha256[65] tell what it stands for and nothing is inserted.
- * A key outlives its job: *known_job may have been deleted. */
-enum st store_job_insert(struct store_writer *w, const struct job_row *row, struct span graph,
-                         const struct idempotency *idem, struct id *known_job,
+ * A key outlives its job: *known_job may have been deleted. ST_NONE, and nothing is inserted, when
+ * nothing refers to the content of one of its files: it was removed meanwhile. */
+enum st store_job_insert(struct store_writer *w, const struct arrival *n, struct id *known_job,
                          char known_sha256[65]) MUST_CHECK;
 /* Writes all changeable columns (all but id, owner, parent_id, created_at) where the stored version
- * is was_version; else ST_CONFLICT. */
+ * is was_version; else ST_CONFLICT. A job that has ended lets go of its files. */
 enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
     MUST_CHECK;
 /* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */
@@ -107,8 +101,29 @@ enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit) 
 enum st store_trash(struct store_writer *w, int limit, void (*visit)(void *arg, const char *sha256),
                     void *arg) MUST_CHECK;
 enum st store_trash_done(struct store_writer *w, const char *sha256) MUST_CHECK;
-/* ST_OK when an output refers to the file, else ST_NONE. */
+/* ST_OK when an output, an asset or an open job refers to the file, else ST_NONE. */
 enum st store_file_is_used(struct store_writer *w, const char *sha256) MUST_CHECK;
+
+/* The files of an open job, in an array that the caller frees; NULL and 0 when it has none. */
+enum st store_writer_files(struct store_writer *w, struct id job, struct job_file **out,
+                           size_t *out_count) MUST_CHECK;
+/* ST_CONFLICT when its owner has an asset of that content: *known is filled in, for the caller to
+ * clear, and counts as used at a->used_at. */
+enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct asset *known)
+    MUST_CHECK;
+/* `owner` NULL = whosever it is. */
+enum st store_asset_delete(struct store_writer *w, struct id asset, const char *owner) MUST_CHECK;
+
+/* What is past its time, the oldest first, at most `limit`. All is read before the first visit, for the
+ * visitor may write. Starred jobs and jobs that have not ended are never given. */
+enum st store_jobs_expire(struct store_writer *w, int64_t ended_before, int limit,
+                          void (*visit)(void *arg, struct id job), void *arg) MUST_CHECK;
+/* Jobs that have outputs made before then; one may come several times. */
+enum st store_outputs_expire(struct store_writer *w, int64_t made_before, int limit,
+                             void (*visit)(void *arg, struct id job), void *arg) MUST_CHECK;
+enum st store_outputs_delete(struct store_writer *w, struct id job) MUST_CHECK;
+enum st store_assets_expire(struct store_writer *w, int64_t used_before, int limit,
+                            void (*visit)(void *arg, struct id asset), void *arg) MUST_CHECK;
 
 /* ---- reading: any thread ------------------------------------------------------------------ */
 
@@ -130,7 +145,10 @@ struct job_filter {
     const char *tag; /* NULL = any, like all below */
     const char *owner;
     const char *backend;
+    const char *template_name;
     const char *text; /* substring of title, case-insensitive for ASCII */
+    bool has_starred;
+    bool is_starred;
     size_t metadata_count;
     struct {
         const char *key;
@@ -146,6 +164,35 @@ struct job_filter {
 enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
                    void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
     MUST_CHECK;
+enum st store_asset(struct store_reader *r, struct id asset, struct asset *out) MUST_CHECK;
+/* The asset by which an owner (NULL = there are no keys) has a content. */
+enum st store_asset_by_file(struct store_reader *r, const char *owner, const char *sha256,
+                            struct asset *out) MUST_CHECK;
+
+struct output_filter {
+    bool has_type;
+    enum output_type type;
+    const char *template_name; /* NULL = any, like the two below */
+    const char *owner;
+    const char *text; /* substring of the job's title or input, case-insensitive for ASCII */
+    bool is_starred_only;
+    enum job_sort sort;
+    struct id after; /* cursor: the last id of the page before */
+    int limit;       /* at least 1 */
+};
+
+/* An output with what its job tells about it; borrowed during the visit. */
+struct output_entry {
+    struct job_output output;
+    const char *job_title;
+    const char *template_name;
+    bool is_starred;
+};
+
+/* Visits up to filter->limit outputs of all jobs in order. */
+enum st store_output_list(struct store_reader *r, const struct output_filter *filter,
+                          void (*visit)(void *arg, const struct output_entry *entry), void *arg,
+                          bool *has_more) MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

@@ -37,8 +37,8 @@ struct store_ops {
     enum st (*begin)(struct store_writer *w);
     enum st (*commit)(struct store_writer *w);
     void (*rollback)(struct store_writer *w);
-    enum st (*job_insert)(struct store_writer *w, const struct job_row *row, struct span graph,
-                          const struct idempotency *idem, struct id *known_job, char *known_sha256);
+    enum st (*job_insert)(struct store_writer *w, const struct arrival *n, struct id *known_job,
+                          char *known_sha256);
     enum st (*job_save)(struct store_writer *w, const struct job_row *row, int64_t was_version);
     enum st (*job_delete)(struct store_writer *w, struct id job);
     enum st (*writer_job)(struct store_writer *w, struct id job, struct job_row *out);
@@ -56,6 +56,17 @@ struct store_ops {
                      void (*visit)(void *arg, const char *sha256), void *arg);
     enum st (*trash_done)(struct store_writer *w, const char *sha256);
     enum st (*file_is_used)(struct store_writer *w, const char *sha256);
+    enum st (*writer_files)(struct store_writer *w, struct id job, struct job_file **out,
+                            size_t *out_count);
+    enum st (*asset_insert)(struct store_writer *w, const struct asset *a, struct asset *known);
+    enum st (*asset_delete)(struct store_writer *w, struct id asset, const char *owner);
+    enum st (*jobs_expire)(struct store_writer *w, int64_t ended_before, int limit,
+                           void (*visit)(void *arg, struct id job), void *arg);
+    enum st (*outputs_expire)(struct store_writer *w, int64_t made_before, int limit,
+                              void (*visit)(void *arg, struct id job), void *arg);
+    enum st (*outputs_delete)(struct store_writer *w, struct id job);
+    enum st (*assets_expire)(struct store_writer *w, int64_t used_before, int limit,
+                             void (*visit)(void *arg, struct id asset), void *arg);
 
     enum st (*reader_open)(struct store *s, struct store_reader **out);
     void (*reader_close)(struct store_reader *r);
@@ -65,6 +76,12 @@ struct store_ops {
     enum st (*output)(struct store_reader *r, struct id output, struct job_output *out);
     enum st (*jobs)(struct store_reader *r, const struct job_filter *filter,
                     void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more);
+    enum st (*asset)(struct store_reader *r, struct id asset, struct asset *out);
+    enum st (*asset_by_file)(struct store_reader *r, const char *owner, const char *sha256,
+                             struct asset *out);
+    enum st (*output_list)(struct store_reader *r, const struct output_filter *filter,
+                           void (*visit)(void *arg, const struct output_entry *entry), void *arg,
+                           bool *has_more);
     enum st (*health)(struct store_reader *r);
 };
 

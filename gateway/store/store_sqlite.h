@@ -99,12 +99,17 @@ void get_stop(struct query *q, enum job_stop *out);
 #define JOB_COLUMNS_FIXED(X)                                                                       \
     X(text, owner, owner)                                                                          \
     X(id, parent_id, parent_id)                                                                    \
-    X(int64, created_at, created_at)
+    X(int64, created_at, created_at)                                                               \
+    X(text, template_name, template_name)                                                          \
+    X(text, input_json, input_json)                                                                \
+    X(text, seed, seed)                                                                            \
+    X(text, primary_node, primary_node)
 #define JOB_COLUMNS_CHANGING(X)                                                                    \
     X(status, status, status)                                                                      \
     X(phase, phase, phase)                                                                         \
     X(int, priority, priority)                                                                     \
     X(text, title, title)                                                                          \
+    X(bool, is_starred, is_starred)                                                                \
     X(text, wanted_backend, wanted_backend)                                                        \
     X(text, tags_json, tags_json)                                                                  \
     X(text, metadata_json, metadata_json)                                                          \
@@ -150,9 +155,19 @@ enum st job_row_find(struct handle *h, enum sql which, const struct id *job, str
 enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) MUST_CHECK;
 
 /* The columns of table output in the order of job_output_put and job_output_get. */
-#define OUTPUT_COLUMNS                                                                             \
-    "id, job_id, position, node_id, name, type, content_type, size_bytes, sha256, width, height, " \
-    "text, is_primary, created_at"
+#define OUTPUT_COLUMNS_OF(o)                                                                       \
+    o "id, " o "job_id, " o "position, " o "node_id, " o "name, " o "type, " o "content_type, " o  \
+      "size_bytes, " o "sha256, " o "width, " o "height, " o "text, " o "is_primary, " o           \
+      "created_at, " o "duration_ms"
+#define OUTPUT_COLUMNS OUTPUT_COLUMNS_OF("")
+
+/* The columns of table asset in the order of asset_put and asset_get. */
+#define ASSET_COLUMNS                                                                              \
+    "id, owner, sha256, name, type, content_type, size_bytes, width, height, duration_ms, "        \
+    "created_at, used_at"
+
+void asset_put(struct query *q, const struct asset *asset);
+enum st asset_get(struct query *q, struct asset *out) MUST_CHECK;
 
 void job_output_put(struct query *q, const struct job_output *output);
 enum st job_output_get(struct query *q, struct job_output *out) MUST_CHECK;
@@ -186,8 +201,8 @@ enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e) MUST
 enum st sqlite_begin(struct store_writer *base);
 enum st sqlite_commit(struct store_writer *base);
 void sqlite_rollback(struct store_writer *base);
-enum st sqlite_job_insert(struct store_writer *base, const struct job_row *row, struct span graph,
-                          const struct idempotency *idem, struct id *known_job, char *known_sha256);
+enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, struct id *known_job,
+                          char *known_sha256);
 enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, int64_t was_version);
 enum st sqlite_job_delete(struct store_writer *base, struct id job);
 enum st sqlite_writer_job(struct store_writer *base, struct id job, struct job_row *out);
@@ -205,6 +220,17 @@ enum st sqlite_trash(struct store_writer *base, int limit,
                      void (*visit)(void *arg, const char *sha256), void *arg);
 enum st sqlite_trash_done(struct store_writer *base, const char *sha256);
 enum st sqlite_file_is_used(struct store_writer *base, const char *sha256);
+enum st sqlite_writer_files(struct store_writer *base, struct id job, struct job_file **out,
+                            size_t *out_count);
+enum st sqlite_asset_insert(struct store_writer *base, const struct asset *a, struct asset *known);
+enum st sqlite_asset_delete(struct store_writer *base, struct id asset, const char *owner);
+enum st sqlite_jobs_expire(struct store_writer *base, int64_t ended_before, int limit,
+                           void (*visit)(void *arg, struct id job), void *arg);
+enum st sqlite_outputs_expire(struct store_writer *base, int64_t made_before, int limit,
+                              void (*visit)(void *arg, struct id job), void *arg);
+enum st sqlite_outputs_delete(struct store_writer *base, struct id job);
+enum st sqlite_assets_expire(struct store_writer *base, int64_t used_before, int limit,
+                             void (*visit)(void *arg, struct id asset), void *arg);
 
 enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out);
 enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out);
@@ -212,5 +238,25 @@ enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outp
 enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out);
 enum st sqlite_jobs(struct store_reader *base, const struct job_filter *filter,
                     void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more);
+enum st sqlite_asset(struct store_reader *base, struct id asset, struct asset *out);
+enum st sqlite_asset_by_file(struct store_reader *base, const char *owner, const char *sha256,
+                             struct asset *out);
+enum st sqlite_output_list(struct store_reader *base, const struct output_filter *filter,
+                           void (*visit)(void *arg, const struct output_entry *entry), void *arg,
+                           bool *has_more);
+
+/* ---- what the files of the writer share ------------------------------------------------------- */
+
+struct sqlite_writer *sqlite_writer_of(struct store_writer *base);
+/* May a verb write now? */
+enum st sqlite_write_allowed(const struct sqlite_writer *w);
+/* Ends a verb that writes. */
+enum st sqlite_written(struct sqlite_writer *w, enum st st);
+/* Runs a statement with one parameter, a job's id. */
+enum st sqlite_by_job(struct handle *h, enum sql which, const struct id *job);
+/* ST_NONE when the content of a file of the submission is neither there nor comes with it. */
+enum st sqlite_files_exist(struct sqlite_writer *w, const struct arrival *n);
+/* Its assets and its files. */
+enum st sqlite_files_insert(struct sqlite_writer *w, const struct arrival *n);
 
 #endif

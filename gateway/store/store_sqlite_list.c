@@ -6,7 +6,9 @@
  *
  *   parent_id   job_by_parent
  *   metadata    job_metadata_by_value (the first pair)
+ *   starred     job_starred
  *   tag         job_tag_by_tag
+ *   template    job_by_template
  *   status      job_by_owner_status or job_by_status
  *   owner       job_by_owner
  *   backend     job_by_backend
@@ -28,10 +30,12 @@
 #include "store/store_sqlite.h"
 
 #define SQL_MAX    ((size_t)32 * 1024)
-#define VALUES_MAX (8 + 2 * FILTER_METADATA_MAX)
+#define VALUES_MAX (9 + 2 * FILTER_METADATA_MAX)
 
 enum driver {
     BY_ID,
+    BY_TEMPLATE,
+    BY_STARRED,
     BY_BACKEND,
     BY_OWNER,
     BY_STATUS,
@@ -47,6 +51,8 @@ static const struct {
     const char *from;
 } drivers[] = {
     [BY_ID] = {"j.id", " FROM job AS j WHERE TRUE"},
+    [BY_TEMPLATE] = {"j.id", " FROM job AS j INDEXED BY job_by_template WHERE TRUE"},
+    [BY_STARRED] = {"j.id", " FROM job AS j INDEXED BY job_starred WHERE TRUE"},
     [BY_BACKEND] = {"j.id", " FROM job AS j INDEXED BY job_by_backend WHERE TRUE"},
     [BY_OWNER] = {"j.id", " FROM job AS j INDEXED BY job_by_owner WHERE TRUE"},
     [BY_STATUS] = {"j.id", " FROM job AS j INDEXED BY job_by_status WHERE TRUE"},
@@ -87,8 +93,14 @@ static enum driver choose_driver(const struct job_filter *f, unsigned statuses)
     if (f->metadata_count > 0) {
         return BY_METADATA;
     }
+    if (f->has_starred && f->is_starred) {
+        return BY_STARRED;
+    }
     if (f->tag != NULL) {
         return BY_TAG;
+    }
+    if (f->template_name != NULL) {
+        return BY_TEMPLATE;
     }
     if (statuses != 0) {
         return f->owner != NULL ? BY_OWNER_STATUS : BY_STATUS;
@@ -150,6 +162,12 @@ static void build_where(struct list_sql *l)
     }
     if (f->backend != NULL) {
         (void)buf_appendf(&l->where, " AND j.backend = ?%d", value(l, f->backend));
+    }
+    if (f->template_name != NULL) {
+        (void)buf_appendf(&l->where, " AND j.template_name = ?%d", value(l, f->template_name));
+    }
+    if (f->has_starred) {
+        (void)buf_appendf(&l->where, " AND j.is_starred = %d", f->is_starred ? 1 : 0);
     }
     if (f->text != NULL) {
         (void)buf_appendf(&l->where, " AND instr(lower(j.title), lower(?%d)) > 0",

@@ -1,5 +1,6 @@
 /* store_sqlite_row.c - struct job_row and struct job_output, in and out of statements.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -87,6 +88,7 @@ void job_output_put(struct query *q, const struct job_output *output)
     put_text(q, &output->text);
     put_bool(q, &output->is_primary);
     put_int64(q, &output->created_at);
+    put_int64(q, &output->duration_ms);
 }
 
 static void get_sha256(struct query *q, char out[65])
@@ -121,6 +123,7 @@ enum st job_output_get(struct query *q, struct job_output *out)
     get_text(q, &output.text);
     get_bool(q, &output.is_primary);
     get_int64(q, &output.created_at);
+    get_int64(q, &output.duration_ms);
     if (q->rc != SQLITE_ROW) {
         enum st st = unreadable(&output.id);
 
@@ -128,5 +131,52 @@ enum st job_output_get(struct query *q, struct job_output *out)
         return st;
     }
     *out = output;
+    return ST_OK;
+}
+
+/* No key is '' in the table: NULLs would count as different owners. */
+void asset_put(struct query *q, const struct asset *asset)
+{
+    put_id(q, &asset->id);
+    put_str(q, asset->owner != NULL ? asset->owner : "");
+    put_str(q, asset->sha256);
+    put_text(q, &asset->name);
+    put_str(q, output_type_word(asset->type));
+    put_text(q, &asset->content_type);
+    put_int64(q, &asset->size_bytes);
+    put_int(q, &asset->width);
+    put_int(q, &asset->height);
+    put_int64(q, &asset->duration_ms);
+    put_int64(q, &asset->created_at);
+    put_int64(q, &asset->used_at);
+}
+
+enum st asset_get(struct query *q, struct asset *out)
+{
+    struct asset asset = {.name = NULL};
+
+    get_id(q, &asset.id);
+    get_text(q, &asset.owner);
+    if (asset.owner != NULL && asset.owner[0] == '\0') {
+        free(asset.owner);
+        asset.owner = NULL;
+    }
+    get_sha256(q, asset.sha256);
+    get_text(q, &asset.name);
+    asset.type = output_type_parse(span_of(get_str(q)));
+    get_text(q, &asset.content_type);
+    get_int64(q, &asset.size_bytes);
+    get_int(q, &asset.width);
+    get_int(q, &asset.height);
+    get_int64(q, &asset.duration_ms);
+    get_int64(q, &asset.created_at);
+    get_int64(q, &asset.used_at);
+    if (q->rc != SQLITE_ROW) {
+        enum st st = unreadable(&asset.id);
+
+        asset_clear(&asset);
+        return st;
+    }
+    *out = asset;
     return ST_OK;
 }

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "store/store_sqlite.h"
 
-static struct sqlite_writer *writer_of(struct store_writer *base)
+struct sqlite_writer *sqlite_writer_of(struct store_writer *base)
 {
     return container_of(base, struct sqlite_writer, base);
 }
@@ -35,7 +35,7 @@ static void end_transaction(struct sqlite_writer *w)
 
 enum st sqlite_begin(struct store_writer *base)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
     enum st st = ST_OK;
 
     bug_if(w->is_open);
@@ -46,7 +46,7 @@ enum st sqlite_begin(struct store_writer *base)
 
 enum st sqlite_commit(struct store_writer *base)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
     enum st st = ST_OK;
 
     bug_if(!w->is_open);
@@ -64,7 +64,7 @@ enum st sqlite_commit(struct store_writer *base)
 
 void sqlite_rollback(struct store_writer *base)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
 
     if (sqlite3_get_autocommit(w->h.db) == 0) {
         AUTO(query_end) struct query q = query_begin(&w->h, SQL_ROLLBACK);
@@ -74,15 +74,13 @@ void sqlite_rollback(struct store_writer *base)
     end_transaction(w);
 }
 
-/* May a verb write now? */
-static enum st write_allowed(const struct sqlite_writer *w)
+enum st sqlite_write_allowed(const struct sqlite_writer *w)
 {
     bug_if(!w->is_open);
     return w->failed;
 }
 
-/* Ends a verb that writes. */
-static enum st written(struct sqlite_writer *w, enum st st)
+enum st sqlite_written(struct sqlite_writer *w, enum st st)
 {
     if (st != ST_OK && st != ST_CONFLICT && st != ST_NONE) {
         w->failed = st;
@@ -124,7 +122,7 @@ static enum st insert_indexed(struct handle *h, enum sql which, const struct id 
     return query_run(&q);
 }
 
-static enum st delete_by_job(struct handle *h, enum sql which, const struct id *job)
+enum st sqlite_by_job(struct handle *h, enum sql which, const struct id *job)
 {
     AUTO(query_end) struct query q = query_begin(h, which);
 
@@ -177,21 +175,13 @@ static enum st claim_key(struct handle *h, const struct job_row *row,
     return st;
 }
 
-enum st sqlite_job_insert(struct store_writer *base, const struct job_row *row, struct span graph,
-                          const struct idempotency *idem, struct id *known_job, char *known_sha256)
+static enum st insert_job(struct sqlite_writer *w, const struct arrival *n)
 {
-    struct sqlite_writer *w = writer_of(base);
-    enum st st = write_allowed(w);
+    const struct job_row *row = n->row;
+    enum st st = insert_row(&w->h, row);
 
-    /* The key comes first: on a conflict nothing else has been touched. */
-    if (st == ST_OK && idem != NULL) {
-        st = claim_key(&w->h, row, idem, known_job, known_sha256);
-    }
     if (st == ST_OK) {
-        st = insert_row(&w->h, row);
-    }
-    if (st == ST_OK) {
-        st = insert_graph(&w->h, &row->id, graph);
+        st = insert_graph(&w->h, &row->id, n->graph);
     }
     if (st == ST_OK) {
         st = insert_indexed(&w->h, SQL_TAGS_INSERT, &row->id, row->tags_json);
@@ -199,7 +189,26 @@ enum st sqlite_job_insert(struct store_writer *base, const struct job_row *row, 
     if (st == ST_OK) {
         st = insert_indexed(&w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json);
     }
-    return written(w, st);
+    return st == ST_OK && n->file_count > 0 ? sqlite_files_insert(w, n) : st;
+}
+
+enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, struct id *known_job,
+                          char *known_sha256)
+{
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    enum st st = sqlite_write_allowed(w);
+
+    if (st == ST_OK) {
+        st = sqlite_files_exist(w, n);
+    }
+    /* The key before all else that writes: on a conflict nothing has been touched. */
+    if (st == ST_OK && n->idem != NULL) {
+        st = claim_key(&w->h, n->row, n->idem, known_job, known_sha256);
+    }
+    if (st == ST_OK) {
+        st = insert_job(w, n);
+    }
+    return sqlite_written(w, st);
 }
 
 /* Which index rows a save has to write anew. ST_CONFLICT when there is no such version. */
@@ -231,10 +240,10 @@ static enum st update_row(struct handle *h, const struct job_row *row, int64_t w
 
 enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, int64_t was_version)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
     bool has_new_tags = false;
     bool has_new_metadata = false;
-    enum st st = write_allowed(w);
+    enum st st = sqlite_write_allowed(w);
 
     if (st == ST_OK) {
         st = compare_indexed(&w->h, row, was_version, &has_new_tags, &has_new_metadata);
@@ -243,43 +252,44 @@ enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, in
         st = update_row(&w->h, row, was_version);
     }
     if (st == ST_OK && has_new_tags) {
-        st = delete_by_job(&w->h, SQL_TAGS_DELETE, &row->id);
+        st = sqlite_by_job(&w->h, SQL_TAGS_DELETE, &row->id);
         st = st == ST_OK ? insert_indexed(&w->h, SQL_TAGS_INSERT, &row->id, row->tags_json) : st;
     }
     if (st == ST_OK && has_new_metadata) {
-        st = delete_by_job(&w->h, SQL_METADATA_DELETE, &row->id);
+        st = sqlite_by_job(&w->h, SQL_METADATA_DELETE, &row->id);
         st = st == ST_OK ? insert_indexed(&w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json)
                          : st;
     }
-    return written(w, st);
+    if (st == ST_OK && row->phase == PHASE_NONE) {
+        st = sqlite_by_job(&w->h, SQL_JOB_FILES_DELETE, &row->id);
+        w->has_new_trash = w->has_new_trash || sqlite3_changes(w->h.db) > 0;
+    }
+    return sqlite_written(w, st);
 }
 
 enum st sqlite_job_delete(struct store_writer *base, struct id job)
 {
-    struct sqlite_writer *w = writer_of(base);
-    enum st st = write_allowed(w);
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    enum st st = sqlite_write_allowed(w);
 
+    w->has_new_trash = true; /* perhaps */
     if (st == ST_OK) {
-        st = delete_by_job(&w->h, SQL_TRASH_OF_JOB, &job);
-        w->has_new_trash = w->has_new_trash || sqlite3_changes(w->h.db) > 0;
-    }
-    if (st == ST_OK) {
-        st = delete_by_job(&w->h, SQL_JOB_DELETE, &job); /* the rest goes by ON DELETE CASCADE */
+        st = sqlite_by_job(&w->h, SQL_JOB_DELETE, &job); /* the rest goes by ON DELETE CASCADE */
     }
     if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
         st = ST_NONE;
     }
-    return written(w, st);
+    return sqlite_written(w, st);
 }
 
 enum st sqlite_writer_job(struct store_writer *base, struct id job, struct job_row *out)
 {
-    return job_row_find(&writer_of(base)->h, SQL_JOB_BY_ID, &job, out);
+    return job_row_find(&sqlite_writer_of(base)->h, SQL_JOB_BY_ID, &job, out);
 }
 
 enum st sqlite_writer_graph(struct store_writer *base, struct id job, struct buf *out)
 {
-    return job_graph_find(&writer_of(base)->h, &job, out);
+    return job_graph_find(&sqlite_writer_of(base)->h, &job, out);
 }
 
 /* ---- outputs and their files ----------------------------------------------------------------- */
@@ -302,17 +312,13 @@ static enum st insert_output(struct handle *h, const struct job_output *output)
 
 enum st sqlite_output_insert(struct store_writer *base, const struct job_output *output)
 {
-    struct sqlite_writer *w = writer_of(base);
-    enum st st = write_allowed(w);
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    enum st st = sqlite_write_allowed(w);
 
     if (st == ST_OK) {
         st = insert_output(&w->h, output);
     }
-    if (st == ST_OK) {
-        st = by_hash(&w->h, SQL_TRASH_DELETE, output->sha256);
-        st = st == ST_NONE ? ST_OK : st;
-    }
-    return written(w, st);
+    return sqlite_written(w, st);
 }
 
 struct hash {
@@ -341,7 +347,7 @@ static enum st find_trash(struct handle *h, int limit, struct hash *found, int *
 enum st sqlite_trash(struct store_writer *base, int limit,
                      void (*visit)(void *arg, const char *sha256), void *arg)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
     AUTO(free_ptr) struct hash *found = NULL;
     int count = 0;
     enum st st = ST_OK;
@@ -359,19 +365,19 @@ enum st sqlite_trash(struct store_writer *base, int limit,
 
 enum st sqlite_trash_done(struct store_writer *base, const char *sha256)
 {
-    struct sqlite_writer *w = writer_of(base);
-    enum st st = write_allowed(w);
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    enum st st = sqlite_write_allowed(w);
 
     if (st == ST_OK) {
         st = by_hash(&w->h, SQL_TRASH_DELETE, sha256);
         st = st == ST_NONE ? ST_OK : st;
     }
-    return written(w, st);
+    return sqlite_written(w, st);
 }
 
 enum st sqlite_file_is_used(struct store_writer *base, const char *sha256)
 {
-    return by_hash(&writer_of(base)->h, SQL_FILE_IS_USED, sha256);
+    return by_hash(&sqlite_writer_of(base)->h, SQL_FILE_IS_USED, sha256);
 }
 
 /* ---- what there is to do --------------------------------------------------------------------- */
@@ -379,7 +385,7 @@ enum st sqlite_file_is_used(struct store_writer *base, const char *sha256)
 enum st sqlite_waiting(struct store_writer *base,
                        void (*visit)(void *arg, const struct waiting_job *job), void *arg)
 {
-    AUTO(query_end) struct query q = query_begin(&writer_of(base)->h, SQL_JOBS_WAITING);
+    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_JOBS_WAITING);
     enum st st = ST_OK;
 
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
@@ -432,7 +438,7 @@ enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, str
                          void *arg)
 {
     AUTO(found_rows_clear) struct found_rows rows = {0};
-    enum st st = find_in_flight(&writer_of(base)->h, &rows);
+    enum st st = find_in_flight(&sqlite_writer_of(base)->h, &rows);
 
     for (size_t i = 0; st == ST_OK && i < rows.count; i++) {
         visit(arg, &rows.item[i]);
@@ -468,7 +474,7 @@ enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
         return ST_OK;
     }
     found = xcalloc((size_t)limit, sizeof *found);
-    st = find_overdue(&writer_of(base)->h, now, limit, found, &count);
+    st = find_overdue(&sqlite_writer_of(base)->h, now, limit, found, &count);
     for (int i = 0; st == ST_OK && i < count; i++) {
         visit(arg, found[i]);
     }
@@ -477,7 +483,7 @@ enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
 
 enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
 {
-    AUTO(query_end) struct query q = query_begin(&writer_of(base)->h, SQL_NEXT_DEADLINE);
+    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_NEXT_DEADLINE);
     enum st st = query_step(&q);
 
     if (st == ST_OK) {
@@ -488,9 +494,9 @@ enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
 
 enum st sqlite_idempotency_purge(struct store_writer *base, int64_t now, int limit)
 {
-    struct sqlite_writer *w = writer_of(base);
+    struct sqlite_writer *w = sqlite_writer_of(base);
     AUTO(query_end) struct query q = {0};
-    enum st st = write_allowed(w);
+    enum st st = sqlite_write_allowed(w);
 
     if (st == ST_OK) {
         q = query_begin(&w->h, SQL_IDEMPOTENCY_PURGE);
@@ -498,5 +504,5 @@ enum st sqlite_idempotency_purge(struct store_writer *base, int64_t now, int lim
         put_int(&q, &limit);
         st = query_run(&q);
     }
-    return written(w, st);
+    return sqlite_written(w, st);
 }

@@ -214,7 +214,7 @@ READY = SCHEMAS["Readiness"]["examples"][0]
 OUTPUT = {
     "id": JOB["id"], "job_id": JOB["id"], "index": 0, "node_id": "2", "name": "blue_00001_.png",
     "type": "image", "content_type": "image/png", "size_bytes": 100, "sha256": "0" * 64,
-    "width": 64, "height": 64, "text": None, "primary": True,
+    "width": 64, "height": 64, "duration_ms": None, "text": None, "primary": True,
     "created_at": "2026-11-22T23:07:01.000Z", "url": OUTPUT_PATH, "thumbnail_url": None}
 ERROR = {"code": "out_of_memory", "message": "CUDA out of memory", "node_id": "2",
          "class_type": "KSampler", "node_title": None, "retryable": True}

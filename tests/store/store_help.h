@@ -151,7 +151,9 @@ static inline struct job_row new_job(void)
 
 static inline enum st insert_plain(struct store_writer *w, const struct job_row *row)
 {
-    return store_job_insert(w, row, SPAN_LIT("{\"1\":{}}"), NULL, NULL, NULL);
+    return store_job_insert(
+        w, &(struct arrival){.row = row, .graph = SPAN_LIT("{\"1\":{}}"), .idem = NULL}, NULL,
+        NULL);
 }
 
 /* Inserts in a transaction of its own. */

@@ -208,8 +208,12 @@ static void test_graph_is_kept_to_the_byte(void **state)
         bytes[i] = (char)i; /* NUL too, and more than a page of it */
     }
     assert_st(ST_OK, store_begin(f->w));
-    assert_st(ST_OK, store_job_insert(f->w, &row, graph, NULL, NULL, NULL));
-    assert_st(ST_OK, store_job_insert(f->w, &empty, SPAN_NONE, NULL, NULL, NULL));
+    assert_st(ST_OK,
+              store_job_insert(f->w, &(struct arrival){.row = &row, .graph = graph, .idem = NULL},
+                               NULL, NULL));
+    assert_st(ST_OK, store_job_insert(
+                         f->w, &(struct arrival){.row = &empty, .graph = SPAN_NONE, .idem = NULL},
+                         NULL, NULL));
     assert_st(ST_OK, store_commit(f->w));
     assert_st(ST_OK, store_graph(f->r, row.id, &out));
     assert_true(span_eq(buf_span(&out), graph));
@@ -352,7 +356,9 @@ static enum st insert_with_key(struct fixture *f, const struct idempotency *idem
 
     row.created_at = created_at;
     *job = row.id;
-    st = store_job_insert(f->w, &row, SPAN_LIT("{}"), idem, known, known_sha256);
+    st = store_job_insert(f->w,
+                          &(struct arrival){.row = &row, .graph = SPAN_LIT("{}"), .idem = idem},
+                          known, known_sha256);
     if (st == ST_CONFLICT) {
         assert_int_equal(strlen(known_sha256), 64);
         assert_int_equal(known_sha256[0], 'a'); /* all tests make the first with body 'a' */
@@ -1216,7 +1222,9 @@ static void die_between_begin_and_commit(struct fixture *f)
         AUTO(job_row_clear) struct job_row row = new_job();
         struct idempotency key = new_key("alice", row.id.text, 'a', INT64_MAX);
 
-        child_check(store_job_insert(f->w, &row, SPAN_LIT("{}"), &key, NULL, NULL) == ST_OK);
+        child_check(store_job_insert(
+                        f->w, &(struct arrival){.row = &row, .graph = SPAN_LIT("{}"), .idem = &key},
+                        NULL, NULL) == ST_OK);
     }
     (void)raise(SIGKILL);
 }

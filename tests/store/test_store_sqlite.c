@@ -417,7 +417,8 @@ static int insert_until_full(struct fixture *f, struct span graph)
 
         st = store_begin(f->w);
         if (st == ST_OK) {
-            st = store_job_insert(f->w, &row, graph, NULL, NULL, NULL);
+            st = store_job_insert(
+                f->w, &(struct arrival){.row = &row, .graph = graph, .idem = NULL}, NULL, NULL);
             if (st != ST_OK) {
                 child_check(store_commit(f->w) == st);
             } else {

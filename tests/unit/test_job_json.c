@@ -49,7 +49,8 @@ static void test_fresh_job(void **state)
         buf_str(&out),
         "{\"id\":\"" JOB
         "\",\"status\":\"queued\",\"phase\":\"waiting\",\"version\":1,\"title\":null,"
-        "\"template\":null,\"input\":{},\"seed\":null,\"priority\":0,\"tags\":[],\"metadata\":{},"
+        "\"template\":null,\"input\":{},\"seed\":null,\"starred\":false,\"priority\":0,\"tags\":[],"
+        "\"metadata\":{},"
         "\"owner\":null,\"parent_id\":null,\"created_at\":\"2026-11-22T23:07:00.123Z\","
         "\"started_at\":null,\"completed_at\":null,\"queue_position\":2,"
         "\"estimated_completion_at\":null,\"backend\":null,\"attempt\":0,\"max_attempts\":3,"
@@ -141,9 +142,11 @@ static void test_succeeded_job(void **state)
         "\"outputs\":[{\"id\":\"" PARENT "\",\"job_id\":\"" JOB
         "\",\"index\":0,\"node_id\":\"9\",\"name\":\"blue_00001_.png\",\"type\":\"image\","
         "\"content_type\":\"image/png\",\"size_bytes\":839,\"sha256\":\"00\",\"width\":64,"
-        "\"height\":null,\"text\":null,\"primary\":true,\"created_at\":\"2026-11-22T23:07:00."
+        "\"height\":null,\"duration_ms\":null,\"text\":null,\"primary\":true,\"created_at\":\"2026-"
+        "11-22T23:07:00."
         "123Z\","
-        "\"url\":\"/v1/outputs/" PARENT "/content\",\"thumbnail_url\":null}]");
+        "\"url\":\"/v1/outputs/" PARENT "/content\",\"thumbnail_url\":\"/v1/outputs/"
+                                        "0193586e-9c1b-7d44-a3f0-000000000001/thumbnail\"}]");
 }
 
 static void test_failed_job(void **state)
