@@ -67,11 +67,8 @@ struct offload *offload_new(size_t threads, size_t max_waiting)
     return o;
 }
 
-void offload_free(struct offload *o)
+void offload_close(struct offload *o)
 {
-    if (o == NULL) {
-        return;
-    }
     (void)pthread_mutex_lock(&o->lock);
     o->is_closed = true;
     (void)pthread_cond_broadcast(&o->moved);
@@ -79,6 +76,15 @@ void offload_free(struct offload *o)
     for (size_t i = 0; i < o->thread_count; i++) {
         (void)pthread_join(o->thread[i], NULL);
     }
+    o->thread_count = 0;
+}
+
+void offload_free(struct offload *o)
+{
+    if (o == NULL) {
+        return;
+    }
+    offload_close(o);
     (void)pthread_cond_destroy(&o->moved);
     (void)pthread_mutex_destroy(&o->lock);
     free(o);

@@ -199,7 +199,7 @@ void http_stop(struct http_server *s)
     }
     if (s->daemon != NULL) {
         http_quiesce(s);
-        offload_free(take_ptr(&s->offload)); /* resumes whom it serves */
+        offload_close(s->offload); /* resumes whom it serves */
         drain(s);
         MHD_stop_daemon(s->daemon); /* closes the listening socket, too */
         s->listen_fd = -1;

@@ -78,6 +78,18 @@ static void refuses_what_is_too_much(void **state)
     (void)sem_destroy(&begun);
 }
 
+static void a_closed_one_still_says_no(void **state)
+{
+    struct offload *o = offload_new(2, 10);
+    struct job job = {.work.run = run};
+
+    (void)state;
+    offload_close(o);
+    assert_false(offload_push(o, &job.work));
+    offload_close(o);
+    offload_free(o);
+}
+
 static void nothing_to_free_is_fine(void **state)
 {
     (void)state;
@@ -90,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_what_is_pushed_before_it_ends),
         cmocka_unit_test(refuses_what_is_too_much),
+        cmocka_unit_test(a_closed_one_still_says_no),
         cmocka_unit_test(nothing_to_free_is_fine),
     };
 
