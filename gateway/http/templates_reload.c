@@ -1,7 +1,6 @@
 /* templates_reload.c - POST /v1/templates/reload (reloadTemplates): read all folders anew.
  *
- * The folders are read on a helper thread. Then ComfyUI is asked anew for its nodes and models: who adds a
- * template has often added what it needs, too.
+ * The folders are read on a helper thread. No ComfyUI is asked.
  */
 #include <stdlib.h>
 
@@ -45,7 +44,6 @@ static void write_broken(struct json_out *o, const struct template_report *repor
     jo_end(o);
 }
 
-/* Whether ComfyUI could be asked is no part of the answer: the templates are read. */
 static enum MHD_Result answer(struct request *r)
 {
     AUTO(buf_clear) struct buf body = BUF_INIT(ANSWER_MAX);
