@@ -75,7 +75,7 @@ check_calls() {
 check_includes() {
     only 'microhttpd' 'gateway/http/[^:]*'
     only 'libwebsockets' 'gateway/engine/(loop|comfy_ws)\.c|discord-adapter/[^:]*_ws\.c'
-    only 'curl/' 'gateway/engine/(loop|comfy_http[^:]*)\.c|gateway/cli/client\.c|discord-adapter/[^:]*'
+    only 'curl/' 'gateway/engine/(loop|comfy_http[^:]*)\.c|gateway/cli/client\.c|gateway/fetch/[^:]*|discord-adapter/[^:]*'
     only 'sqlite3' 'gateway/store/store_sqlite[^:]*'
     only 'png\.h|j(peg|error)|gif_lib|webp/|seccomp' 'gateway/imaging/[^:]*'
     only 'cjson|cJSON' 'gateway/cli/[^:]*|discord-adapter/[^:]*'
@@ -92,6 +92,7 @@ check_includes() {
     may_use http 'base|core|bridge|store|library|http'
     may_use cli 'base|core|cli'
     may_use imaging 'base|imaging'
+    may_use fetch 'base|fetch'
 }
 
 check_sizes() {
