@@ -58,7 +58,7 @@ struct comfy_message {
     struct span output_json; /* of executed: the `output` member; borrowed from the text */
     struct job_error error;  /* of execution_error and execution_interrupted */
     struct span image;       /* of a preview; borrowed from the frame */
-    const char *mime; /* of a preview: constant string, sniffed from the bytes; NULL = no picture */
+    const char *mime; /* of a preview: constant string, told by the bytes; NULL = no picture */
 };
 
 /* Never fails: what cannot be understood is COMFY_IGNORED. */

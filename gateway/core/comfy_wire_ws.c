@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "core/comfy_wire.h"
 #include "core/comfy_wire_read.h"
-#include "core/sniff.h"
+#include "core/media.h"
 
 /* The first word of a binary frame (big endian). 2 is internal to ComfyUI, 3 is text of a node. */
 enum binary_event { BINARY_PREVIEW = 1, BINARY_PREVIEW_WITH_METADATA = 4 };
@@ -188,11 +188,12 @@ static bool take_word(struct span *frame, uint32_t *out)
 }
 
 /* What a frame says of its type is a claim; the bytes decide what a browser is told. */
-static const char *sniff_picture(struct span image)
+static const char *picture_type(struct span image)
 {
-    struct sniffed kind = sniff(image);
+    size_t len = image.len < MEDIA_READ_BYTES ? image.len : MEDIA_READ_BYTES;
+    struct media m = media_probe_span((struct span){image.ptr, len});
 
-    return kind.type == OUTPUT_IMAGE ? kind.content_type : NULL;
+    return m.type == OUTPUT_IMAGE ? m.content_type : NULL;
 }
 
 static bool read_preview_metadata(struct span text, struct comfy_message *out)
@@ -227,7 +228,7 @@ void comfy_message_binary(struct span frame, struct comfy_message *out)
     }
     out->kind = COMFY_PREVIEW;
     out->image = frame;
-    out->mime = sniff_picture(frame);
+    out->mime = picture_type(frame);
 }
 
 void comfy_message_clear(struct comfy_message *m)

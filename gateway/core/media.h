@@ -22,6 +22,9 @@
 #define MEDIA_READS_MAX  4096
 #define MEDIA_READ_BYTES 4096
 
+/* So much of a text is looked at; the rest is taken to be like it. */
+#define MEDIA_TEXT_BYTES 262144
+
 /* A header that claims more is a lie: sides in pixels, and the two multiplied. */
 #define MEDIA_SIDE_MAX   1000000
 #define MEDIA_PIXELS_MAX (INT64_C(1) << 32)
@@ -29,10 +32,11 @@
 /* Every text is a constant. */
 struct media {
     enum output_type type;
-    const char *content_type; /* application/octet-stream when unknown, also for what a browser might
+    const char
+        *content_type;     /* application/octet-stream when unknown, also for what a browser might
                                  run: HTML, SVG and other markup */
-    const char *extension;    /* without a dot: "png", "jpg", ...; "bin" when unknown */
-    int width;                /* as shown, that is, turned as the file asks; 0 = not told */
+    const char *extension; /* without a dot: "png", "jpg", ...; "bin" when unknown */
+    int width;             /* as shown, that is, turned as the file asks; 0 = not told */
     int height;
     int64_t duration_ms; /* of what plays, audio and animations too; 0 = not told or not found */
     bool is_animated;    /* an image of more than one picture */

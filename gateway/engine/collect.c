@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/sniff.h"
+#include "core/media.h"
 #include "engine/internal.h"
 
 #define ORDER_PATIENCE_MS 1000
@@ -36,8 +36,9 @@ struct collection {
     enum errc staged;
     char sha256[65];
     int64_t size;
-    struct sniffed kind;
-    int tries; /* of the present output */
+    struct media media;
+    char *text; /* of a file that is a short text; else NULL */
+    int tries;  /* of the present output */
     int64_t due_mono_ms;
     int64_t complete_mono_ms; /* all are fetched; 0 = not yet */
     bool has_primary;
@@ -59,6 +60,7 @@ static void collection_free(struct collection *c)
     blob_abort(c->sink);
     comfy_history_clear(&c->history);
     unstage(c->engine->blobs, &c->outputs);
+    free(c->text);
     free(c);
 }
 
@@ -131,10 +133,11 @@ static void keep(struct collection *c)
     o->is_primary = strcmp(from->type, "output") == 0 && !c->has_primary;
     c->has_primary |= o->is_primary;
     o->name = xstrdup(base_name(from->filename));
-    o->type = c->kind.type;
-    o->content_type = xstrdup(c->kind.content_type);
-    o->width = c->kind.width;
-    o->height = c->kind.height;
+    o->type = c->media.type;
+    o->content_type = xstrdup(c->media.content_type);
+    o->width = c->media.width;
+    o->height = c->media.height;
+    o->text = take_ptr(&c->text);
 }
 
 /* The one to show first: the first file that was meant to be kept, else the first of all. */
@@ -228,10 +231,35 @@ static void later(struct collection *c, const char *why)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static size_t read_sink(void *arg, int64_t offset, void *buf, size_t len)
+{
+    return blob_read_at(arg, offset, buf, len);
+}
+
+/* A text is shown with the job, as that of a node is. Every byte of a short one was looked at: it is
+ * UTF-8, and none is zero. */
+static char *short_text(const struct collection *c)
+{
+    char *text = NULL;
+
+    if (c->media.type != OUTPUT_TEXT || c->size > TEXT_SHOWN) {
+        return NULL;
+    }
+    text = xcalloc(1, (size_t)c->size + 1);
+    if (blob_read_at(c->sink, 0, text, (size_t)c->size) != (size_t)c->size) {
+        xreplace(&text, NULL);
+    }
+    return text;
+}
+
 static void run_stage(struct work *w)
 {
     struct collection *c = container_of(w, struct collection, work);
 
+    c->media =
+        media_probe(&(struct media_source){.arg = c->sink, .read_at = read_sink, .size = c->size});
+    free(take_ptr(&c->text));
+    c->text = short_text(c);
     c->staged = blob_stage(c->sink, c->sha256, NULL);
     c->sink = NULL;
 }
@@ -262,7 +290,6 @@ static void stage_done(struct work *w)
 static void stage(struct collection *c) ON_ENGINE;
 static void stage(struct collection *c)
 {
-    c->kind = sniff(blob_head(c->sink));
     c->size = blob_written(c->sink);
     c->work.run = run_stage;
     c->work.done = stage_done;

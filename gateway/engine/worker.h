@@ -1,6 +1,6 @@
 /* worker.h - slow work off the engine: one thread, first in first out.
  *
- * For fsync of output files now, pictures later. The result comes back as a
+ * For output files: what they are is read, and they are made durable. The result comes back as a
  * call on the engine thread, from worker_collect.
  *
  * Threads: all functions on the engine's; `run` on the worker's.

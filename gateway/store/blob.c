@@ -62,7 +62,6 @@
 #include "base/mem.h"
 
 #define HASH_LEN    64
-#define HEAD_BYTES  4096
 #define TMP_PREFIX  "tmp-"
 #define SHARD_COUNT 256
 
@@ -83,8 +82,6 @@ struct blob_writer {
     char tmp_name[sizeof TMP_PREFIX + ID_LEN];
     struct sha256 hash;
     int64_t written;
-    char head[HEAD_BYTES];
-    size_t head_len;
 };
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -251,7 +248,7 @@ enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err
 
     w->blobs = b;
     (void)snprintf(w->tmp_name, sizeof w->tmp_name, TMP_PREFIX "%s", id_random().text);
-    w->fd = openat(b->staging_fd, w->tmp_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+    w->fd = openat(b->staging_fd, w->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                    0600);
     if (w->fd < 0) {
         int cause = errno;
@@ -267,7 +264,6 @@ enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err
 enum errc blob_write(struct blob_writer *w, struct span data, struct err *e)
 {
     size_t done = 0;
-    size_t to_head = HEAD_BYTES - w->head_len;
 
     while (done < data.len) {
         ssize_t n = write(w->fd, data.ptr + done, data.len - done);
@@ -280,13 +276,6 @@ enum errc blob_write(struct blob_writer *w, struct span data, struct err *e)
         }
         done += (size_t)n;
     }
-    if (to_head > data.len) {
-        to_head = data.len;
-    }
-    if (to_head > 0) {
-        memcpy(w->head + w->head_len, data.ptr, to_head);
-        w->head_len += to_head;
-    }
     sha256_update(&w->hash, data.ptr, data.len);
     w->written += (int64_t)data.len;
     return ERR_NONE;
@@ -297,9 +286,22 @@ int64_t blob_written(const struct blob_writer *w)
     return w->written;
 }
 
-struct span blob_head(const struct blob_writer *w)
+size_t blob_read_at(const struct blob_writer *w, int64_t offset, void *buf, size_t len)
 {
-    return (struct span){w->head, w->head_len};
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pread(w->fd, (char *)buf + done, len - done, offset + (int64_t)done);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        done += (size_t)n;
+    }
+    return done;
 }
 
 void blob_abort(struct blob_writer *w)

@@ -20,6 +20,7 @@
 #define CG_STORE_BLOB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -37,8 +38,9 @@ void blobs_close(struct blobs *b); /* NULL is fine */
 enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err *e) MUST_CHECK;
 enum errc blob_write(struct blob_writer *w, struct span data, struct err *e) MUST_CHECK;
 int64_t blob_written(const struct blob_writer *w); /* bytes so far */
-/* The first bytes of the file (up to 4096), for typing; borrowed until stage or abort. */
-struct span blob_head(const struct blob_writer *w);
+/* Copies up to len of those bytes from `offset` on (0 or more) and tells how many: fewer at the end,
+ * and when the disk fails. */
+size_t blob_read_at(const struct blob_writer *w, int64_t offset, void *buf, size_t len);
 /* Makes the bytes durable under their hash and holds them. The writer is gone afterwards, also on
  * failure. Bytes that are published or staged already are not kept twice. */
 enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e) MUST_CHECK;

@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import json
+import pathlib
 
 import pytest
 
@@ -144,7 +145,6 @@ HARMFUL = {
     "page.png": b"<html><script>alert(1)</script></html>",
     "picture.svg": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "text.xml": b"<?xml version='1.0'?><a/>",
-    "code.js": b"alert(1)",
     "paper.pdf": b"%PDF-1.7 ...",
     "model.safetensors": b"\0" * 100,
     "empty.png": b"",
@@ -182,6 +182,46 @@ def test_text(stage):
     answer = get(stage, output)
     assert answer.body.decode() == "<b>h\u00e9llo</b>" and answer.header("Content-Type") == "text/plain; charset=utf-8"
     assert answer.header("X-Content-Type-Options") == "nosniff"
+
+
+def test_text_in_a_file(stage):
+    """What reads as text is shown as text and never as anything more, and a short one is told with the job."""
+    for name, content in (("notes.txt", "caf\u00e9\n\u732b\n"), ("code.js", "alert(1)"), ("long.txt", "a" * 65537)):
+        output = make(stage, name, content.encode())
+        assert (output["type"], output["text"]) == ("text", content if len(content) < 65537 else None)
+        assert (output["width"], output["height"]) == (None, None)
+        answer = get(stage, output)
+        assert answer.body.decode() == content
+        assert answer.header("Content-Type") == output["content_type"] == "text/plain; charset=utf-8"
+        assert answer.header("X-Content-Type-Options") == "nosniff"
+        assert answer.header("Content-Security-Policy") == "default-src 'none'; sandbox"
+    output = make(stage, "facts.json", b'{"seed": 18446744073709551615}')
+    assert (output["type"], output["content_type"]) == ("text", "application/json")
+    assert output["text"] == '{"seed": 18446744073709551615}'
+    assert get(stage, output).header("Content-Disposition").startswith("attachment;")
+
+
+MEDIA = pathlib.Path(__file__).parents[1] / "media"
+
+
+@pytest.mark.parametrize("name, kind, media_type, size", [
+    ("turned6.jpg", "image", "image/jpeg", (20, 30)), ("moving.webp", "image", "image/webp", (20, 10)),
+    ("still.avif", "image", "image/avif", (38, 26)), ("index-last.mp4", "video", "video/mp4", (64, 48)),
+    ("vp9.webm", "video", "video/webm", (64, 48)), ("sound.m4a", "audio", "audio/mp4", (None, None)),
+    ("plain.mp3", "audio", "audio/mpeg", (None, None))])
+def test_size_of_what_is_shown(stage, name, kind, media_type, size):
+    """Told from all of the file, wherever its header lies: a picture as it is turned, a film by its index at the end."""
+    output = make(stage, name, (MEDIA / name).read_bytes())
+    assert (output["type"], output["content_type"], output["text"]) == (kind, media_type, None)
+    assert (output["width"], output["height"]) == size
+
+
+def test_index_behind_a_large_film(stage):
+    data = (MEDIA / "index-last.mp4").read_bytes()
+    filling = (2 << 20).to_bytes(4, "big") + b"free" + bytes((2 << 20) - 8)
+    at = data.index(b"free") - 4
+    output = make(stage, "large.mp4", data[:at] + filling + data[at:])
+    assert (output["type"], output["width"], output["height"]) == ("video", 64, 48)
 
 
 def test_many_readers_of_one_file(stage):

@@ -186,6 +186,7 @@ static void test_writer(void **state)
     struct fixture *f = *state;
     struct blob_writer *w = NULL;
     char chunk[1000];
+    char back[1000];
     struct hash hash;
     struct hash empty;
     struct sha256 expected;
@@ -193,17 +194,23 @@ static void test_writer(void **state)
 
     sha256_init(&expected);
     assert_int_equal(blob_write_begin(f->blobs, &w, NULL), ERR_NONE);
-    assert_int_equal(blob_head(w).len, 0);
+    assert_int_equal(blob_read_at(w, 0, back, sizeof back), 0);
     for (int i = 0; i < 10; i++) {
         memset(chunk, 'a' + i, sizeof chunk);
         assert_int_equal(blob_write(w, (struct span){chunk, sizeof chunk}, NULL), ERR_NONE);
         sha256_update(&expected, chunk, sizeof chunk);
         assert_int_equal(blob_written(w), (i + 1) * 1000);
+        assert_int_equal(blob_read_at(w, i * 1000, back, sizeof back), 1000); /* moves nothing */
+        assert_memory_equal(back, chunk, sizeof chunk);
     }
     assert_int_equal(blob_write(w, SPAN_NONE, NULL), ERR_NONE);
-    assert_int_equal(blob_head(w).len, 4096);
-    assert_int_equal(blob_head(w).ptr[3999], 'd');
-    assert_int_equal(blob_head(w).ptr[4095], 'e');
+    assert_int_equal(blob_read_at(w, 3500, back, sizeof back), 1000);
+    assert_int_equal(back[499], 'd');
+    assert_int_equal(back[500], 'e');
+    assert_int_equal(blob_read_at(w, 9990, back, sizeof back), 10);
+    assert_int_equal(back[9], 'j');
+    assert_int_equal(blob_read_at(w, 10000, back, sizeof back), 0);
+    assert_int_equal(blob_read_at(w, INT64_MAX - 1000, back, sizeof back), 0);
     sha256_final_hex(&expected, expected_hash.text);
     assert_int_equal(blob_stage(w, hash.text, NULL), ERR_NONE);
     assert_string_equal(hash.text, expected_hash.text);
