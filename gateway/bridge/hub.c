@@ -61,6 +61,10 @@ struct hub {
     struct bytes *backends;
     int backends_up;
     int backends_total;
+
+    struct node_info **nodes; /* of each backend; NULL = it has told nothing */
+    size_t nodes_count;
+    int64_t nodes_generation;
 };
 
 static void lock(struct hub *h)
@@ -168,6 +172,10 @@ void hub_free(struct hub *h)
     map_free(h->topics);
     queue_free(h->queue);
     bytes_unref(h->backends);
+    for (size_t i = 0; i < h->nodes_count; i++) {
+        node_info_unref(h->nodes[i]);
+    }
+    free(h->nodes);
     (void)pthread_mutex_destroy(&h->lock);
     free(h);
 }
@@ -386,6 +394,28 @@ struct bytes *hub_backends(struct hub *h, int *up, int *total)
     return json;
 }
 
+struct node_info *hub_nodes(struct hub *h, size_t backend)
+{
+    struct node_info *nodes = NULL;
+
+    lock(h);
+    if (backend < h->nodes_count) {
+        nodes = node_info_ref(h->nodes[backend]);
+    }
+    unlock(h);
+    return nodes;
+}
+
+int64_t hub_nodes_generation(struct hub *h)
+{
+    int64_t generation = 0;
+
+    lock(h);
+    generation = h->nodes_generation;
+    unlock(h);
+    return generation;
+}
+
 /* ---- the engine's side ----------------------------------------------------------------------- */
 
 void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *etag, bool has_ended)
@@ -453,6 +483,24 @@ void hub_set_backends(struct hub *h, struct bytes *json, int up, int total)
     h->backends_up = up;
     h->backends_total = total;
     unlock(h);
+}
+
+void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes)
+{
+    struct node_info *before = NULL;
+
+    lock(h);
+    if (backend >= h->nodes_count) {
+        h->nodes = xrealloc(h->nodes, (backend + 1) * sizeof(struct node_info *));
+        while (h->nodes_count <= backend) {
+            h->nodes[h->nodes_count++] = NULL;
+        }
+    }
+    before = h->nodes[backend];
+    h->nodes[backend] = nodes;
+    h->nodes_generation++;
+    unlock(h);
+    node_info_unref(before); /* thousands of pieces to free: nobody shall wait for that */
 }
 
 /* ---- the queue ------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "core/job_json.h"
+#include "core/node_info.h"
 
 struct hub;
 
@@ -47,6 +48,11 @@ int64_t hub_queue_length(struct hub *h);
 struct bytes *hub_preview(struct hub *h, struct id job, const char **mime, int64_t *seq) MUST_CHECK;
 /* The answer of GET /v1/backends; gives a reference. Counts for /readyz. NULL before the first. */
 struct bytes *hub_backends(struct hub *h, int *up, int *total) MUST_CHECK;
+/* What the ComfyUI of that index in the settings has, as it told last, even if it is down now; NULL
+ * while it has told nothing. Gives a reference. */
+struct node_info *hub_nodes(struct hub *h, size_t backend) MUST_CHECK;
+/* Grows with each hub_set_nodes: what was found out from the nodes of all holds as long as it stays. */
+int64_t hub_nodes_generation(struct hub *h);
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
@@ -83,6 +89,8 @@ void hub_touch(struct hub *h, struct id job, bool has_ended) ON_ENGINE;
 void hub_set_preview(struct hub *h, struct id job, struct bytes *image, const char *mime,
                      int64_t seq) ON_ENGINE;
 void hub_set_backends(struct hub *h, struct bytes *json, int up, int total) ON_ENGINE;
+/* Takes over the reference; nodes is not NULL. */
+void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes) ON_ENGINE;
 
 void hub_queue_put(struct hub *h, struct id job, int priority, bool is_inside) ON_ENGINE;
 void hub_queue_remove(struct hub *h, struct id job) ON_ENGINE;

@@ -67,7 +67,7 @@ json_ref object_info_class(const struct object_info *o, const char *class_type)
 }
 
 /* An input is [type, options?]; type is a word, or, as it was of old, the list of choices itself. */
-static void read_input(const struct json_doc *doc, json_ref declared, struct object_input *out)
+bool object_input_read(const struct json_doc *doc, json_ref declared, struct object_input *out)
 {
     static const struct {
         const char *type;
@@ -82,6 +82,10 @@ static void read_input(const struct json_doc *doc, json_ref declared, struct obj
     json_ref type = json_at(doc, declared, 0);
     json_ref options = json_at(doc, declared, 1);
 
+    if (json_type(doc, declared) != JSON_ARRAY) {
+        return false;
+    }
+    *out = (struct object_input){.kind = OBJECT_OTHER, .choices = JSON_NONE};
     out->options = json_type(doc, options) == JSON_OBJECT ? options : JSON_NONE;
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         if (json_str_is(doc, type, kinds[i].type)) {
@@ -102,6 +106,7 @@ static void read_input(const struct json_doc *doc, json_ref declared, struct obj
         out->is_upload =
             out->is_upload || json_type(doc, json_get(doc, out->options, uploads[i])) == JSON_TRUE;
     }
+    return true;
 }
 
 bool object_info_input(const struct object_info *o, const char *class_type, const char *input,
@@ -118,12 +123,8 @@ bool object_info_input(const struct object_info *o, const char *class_type, cons
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
         json_ref declared = json_get(o->doc, json_get(o->doc, inputs, groups[i]), input);
 
-        if (json_type(o->doc, declared) == JSON_ARRAY) {
-            *out = (struct object_input){.kind = OBJECT_OTHER,
-                                         .is_required = i == 0,
-                                         .choices = JSON_NONE,
-                                         .options = JSON_NONE};
-            read_input(o->doc, declared, out);
+        if (object_input_read(o->doc, declared, out)) {
+            out->is_required = i == 0;
             return true;
         }
     }

@@ -49,6 +49,11 @@ json_ref object_info_class(const struct object_info *o, const char *class_type);
 bool object_info_input(const struct object_info *o, const char *class_type, const char *input,
                        struct object_input *out) MUST_CHECK;
 
+/* What one declaration, the value below an input's name, says; all but is_required. False, *out
+ * untouched, when it has no shape that is known. */
+bool object_input_read(const struct json_doc *doc, json_ref declared, struct object_input *out)
+    MUST_CHECK;
+
 /* The same as a catalog, which borrows o. */
 struct node_catalog object_info_catalog(struct object_info *o);
 

@@ -159,6 +159,45 @@ static void test_backends(void **state)
     hub_free(h);
 }
 
+static struct node_info *nodes(const char *words)
+{
+    struct node_info *n = NULL;
+
+    assert_int_equal(
+        node_info_parse(span_of(words), (struct json_limits){.depth = 9, .nodes = 9}, &n, NULL),
+        ERR_NONE);
+    return n;
+}
+
+static void test_nodes(void **state)
+{
+    struct hub *h = hub_new(1);
+    struct node_info *first = NULL;
+    struct node_info *second = NULL;
+    int64_t generation = hub_nodes_generation(h);
+
+    (void)state;
+    assume_engine_role();
+    assert_null(hub_nodes(h, 0));
+    hub_set_nodes(h, 1, nodes("{\"A\":{}}"));
+    assert_null(hub_nodes(h, 0));
+    assert_null(hub_nodes(h, 2));
+    first = hub_nodes(h, 1);
+    assert_true(node_info_has_class(first, "A"));
+    assert_int_equal(hub_nodes_generation(h), generation + 1);
+    /* Who looks at the one before keeps it. */
+    hub_set_nodes(h, 1, nodes("{\"B\":{}}"));
+    hub_set_nodes(h, 0, nodes("{\"C\":{}}"));
+    second = hub_nodes(h, 1);
+    assert_true(node_info_has_class(first, "A"));
+    assert_true(node_info_has_class(second, "B"));
+    assert_int_equal(hub_nodes_generation(h), generation + 3);
+    node_info_unref(first);
+    hub_free(h);
+    assert_true(node_info_has_class(second, "B"));
+    node_info_unref(second);
+}
+
 static void test_who_is_woken(void **state)
 {
     struct hub *h = hub_new(10);
@@ -455,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_ended_views_are_forgotten),
         cmocka_unit_test(test_previews),
         cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_who_is_woken),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_a_leap_of_the_clock),
