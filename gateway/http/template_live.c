@@ -5,28 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_out.h"
 #include "base/mem.h"
+#include "core/node_info.h"
 #include "core/template_live.h"
 #include "http/request.h"
 
-/* What a backend has told of its nodes; false while it is not known. */
-static bool nodes_of(const struct request *r, size_t backend, struct node_catalog *out)
-{
-    (void)r;
-    (void)backend;
-    (void)out;
-    return false;
-}
+/* Where a list of models is: "models:<folder>". */
+#define MODELS "models:"
 
 enum template_can template_can_run_on(const struct request *r, const struct template *t,
                                       size_t backend, struct err *reasons)
 {
+    AUTO(node_info_unref_ptr) struct node_info *nodes = hub_nodes(r->parts->hub, backend);
     struct node_catalog catalog;
 
     err_fresh(reasons);
-    if (!nodes_of(r, backend, &catalog)) {
+    if (nodes == NULL) {
         return TEMPLATE_CAN_UNKNOWN;
     }
+    catalog = node_info_catalog(nodes);
     return template_check_live(t, &catalog, reasons) == ERR_NONE ? TEMPLATE_CAN_RUN
                                                                  : TEMPLATE_CANNOT_RUN;
 }
@@ -57,12 +55,74 @@ enum template_can template_availability(const struct request *r, const struct te
     return can;
 }
 
+/* ---- choices --------------------------------------------------------------------------------- */
+
+/* Borrowed from the snapshots. */
+struct names {
+    const char **item;
+    size_t count;
+    size_t cap;
+};
+
+static void add_name(void *arg, const char *name)
+{
+    struct names *names = arg;
+
+    if (names->count == names->cap) {
+        names->cap = names->cap > 0 ? names->cap * 2 : 64;
+        names->item = xrealloc(names->item, names->cap * sizeof *names->item);
+    }
+    names->item[names->count++] = name;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All of them in order, each once. */
+static void write_names(struct names *names, struct buf *out)
+{
+    struct json_out o = json_out_to(out);
+
+    if (names->count > 0) {
+        qsort(names->item, names->count, sizeof *names->item, by_name);
+    }
+    jo_arr(&o, NULL);
+    for (size_t i = 0; i < names->count; i++) {
+        if (i == 0 || strcmp(names->item[i - 1], names->item[i]) != 0) {
+            jo_str(&o, NULL, names->item[i]);
+        }
+    }
+    jo_end(&o);
+}
+
 static bool append_models(void *arg, const char *source, struct buf *out)
 {
-    (void)arg;
-    (void)source;
-    (void)out;
-    return false;
+    const struct request *r = arg;
+    const char *folder = source + strlen(MODELS);
+    struct node_info *nodes[BACKENDS_MAX];
+    struct names names = {.item = NULL};
+    size_t known = 0;
+
+    if (strncmp(source, MODELS, strlen(MODELS)) != 0 || !node_info_folder_known(folder)) {
+        return false;
+    }
+    for (size_t i = 0; i < r->parts->backends->count; i++) {
+        nodes[known] = hub_nodes(r->parts->hub, i);
+        if (nodes[known] != NULL) {
+            node_info_models(nodes[known], folder, add_name, &names);
+            known++;
+        }
+    }
+    if (known > 0) {
+        write_names(&names, out);
+    }
+    for (size_t i = 0; i < known; i++) {
+        node_info_unref(nodes[i]);
+    }
+    free(names.item);
+    return known > 0;
 }
 
 struct template_options template_options_of(struct request *r)

@@ -1,7 +1,6 @@
 /* template_live.h - whether a template can run now: what core/template_live.h finds, for each backend.
  *
- * Nothing is kept of any ComfyUI's nodes yet, so each is unknown (nodes_of() in template_live.c is where
- * that is looked up, append_models() for models). A ComfyUI that has told nothing yet, or whose
+ * Looks at what the hub holds of each ComfyUI's nodes. A ComfyUI that has told nothing yet, or whose
  * nodes cannot be read, is unknown: that is no reason to refuse a job. HTTP threads.
  */
 #ifndef CG_HTTP_TEMPLATE_LIVE_H
