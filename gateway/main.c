@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
+#include "fetch/fetch.h"
 #include "http/server.h"
 #include "library/template_set.h"
 
@@ -24,6 +25,7 @@ struct gateway {
     struct store *store;
     struct blobs *blobs;
     struct template_set *templates;
+    struct fetch_policy *fetch;
     struct hub *hub;
     struct engine *engine;
     struct http_server *http;
@@ -105,6 +107,19 @@ static enum errc start_engine(struct gateway *g, struct err *e)
     return rc != ERR_NONE ? rc : engine_start(g->engine, e);
 }
 
+/* What clients may have fetched; never from us or from a ComfyUI. */
+static enum errc open_fetch(struct gateway *g, struct err *e)
+{
+    size_t count = g->backends.count + 1;
+    AUTO(free_ptr) const char **own = xcalloc(count, sizeof *own);
+
+    own[0] = g->config.server_listen;
+    for (size_t i = 0; i < g->backends.count; i++) {
+        own[i + 1] = g->backends.item[i].url;
+    }
+    return fetch_policy_new(&g->config, own, count, &g->fetch, e);
+}
+
 static enum errc start_http(struct gateway *g, struct err *e)
 {
     struct http_parts parts = {.config = &g->config,
@@ -112,6 +127,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .store = g->store,
                                .blobs = g->blobs,
                                .templates = g->templates,
+                               .fetch = g->fetch,
                                .hub = g->hub,
                                .inbox = engine_inbox(g->engine)};
 
@@ -137,6 +153,7 @@ static void stop(struct gateway *g)
     engine_free(g->engine);
     hub_free(g->hub);
     template_set_free(g->templates);
+    fetch_policy_free(g->fetch);
     blobs_close(g->blobs);
     store_close(g->store);
     backend_list_clear(&g->backends);
@@ -157,7 +174,7 @@ static void wait_for_signal(const sigset_t *signals)
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
     static enum errc (*const STEP[])(struct gateway *, struct err *) = {
-        open_store, open_blobs, open_templates, start_engine, start_http};
+        open_store, open_blobs, open_templates, open_fetch, start_engine, start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

@@ -89,7 +89,7 @@ check_includes() {
     may_use store 'base|core|store'
     may_use engine 'base|core|bridge|store|engine'
     may_use library 'base|core|library'
-    may_use http 'base|core|bridge|store|library|http'
+    may_use http 'base|core|bridge|store|library|fetch|imaging|http'
     may_use cli 'base|core|cli'
     may_use imaging 'base|imaging'
     may_use fetch 'base|fetch'

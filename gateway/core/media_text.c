@@ -38,29 +38,24 @@ static size_t valid_len(struct span text)
     return done;
 }
 
-/* One piece of a text that goes on to `end`; tells how much of it reads, 0 when it is no text. */
+/* One piece of a text that goes on to `end`; tells how much of it are whole characters. What is left
+ * begins the next piece; 0 when it begins no character. */
 static size_t read_piece(struct media_reader *r, int64_t at, int64_t end)
 {
     size_t len = end - at < MEDIA_READ_BYTES ? (size_t)(end - at) : MEDIA_READ_BYTES;
     const unsigned char *bytes = media_bytes(r, at, len);
-    size_t done = 0;
 
-    if (bytes == NULL || !is_printed(bytes, len)) {
-        return 0;
-    }
-    done = valid_len((struct span){(const char *)bytes, len});
-    /* A character may be cut in two by the end of the piece, but not by that of the file. */
-    if (len - done >= UTF8_MAX || (done < len && at + (int64_t)len == r->source->size)) {
-        return 0;
-    }
-    return done;
+    return bytes != NULL && is_printed(bytes, len)
+               ? valid_len((struct span){(const char *)bytes, len})
+               : 0;
 }
 
+/* Where only a part is looked at, a character may be cut in two by its end. */
 static bool is_all_text(struct media_reader *r, int64_t end)
 {
     int64_t at = 0;
 
-    while (at < end && (at == 0 || end - at >= UTF8_MAX || end == r->source->size)) {
+    while (at < end && (end - at >= UTF8_MAX || end == r->source->size)) {
         size_t done = read_piece(r, at, end);
 
         if (done == 0) {

@@ -44,7 +44,7 @@ static void read_pictures(struct media_reader *r, struct media *m)
         }
         at = media_end(at, 8 + length + (length & 1));
     }
-    m->duration_ms = at == end && !r->is_cut && end <= r->source->size ? total_ms : 0;
+    m->duration_ms = at == end && !r->is_cut ? total_ms : 0;
 }
 
 static const char *read_extended(struct media_reader *r, struct media *m)

@@ -9,6 +9,7 @@
 #include "core/submit_read.h"
 
 #define BACKEND_MAX  64
+#define TEMPLATE_MAX 64
 #define SECONDS_MAX  604800
 #define ATTEMPTS_MAX 5
 
@@ -23,6 +24,34 @@ static void read_workflow(struct intake *in, json_ref value)
         s->row.nodes_total = (int)nodes;
         s->graph = BUF_INIT(raw.len);
         (void)buf_append_span(&s->graph, raw);
+    }
+}
+
+static void read_template(struct intake *in, json_ref value)
+{
+    AUTO(buf_clear) struct buf text = BUF_INIT(0);
+
+    if (intake_text(in, value, 1, TEMPLATE_MAX, &text)) {
+        in->submission->row.template_name = buf_take(&text);
+    }
+}
+
+static void read_input(struct intake *in, json_ref value)
+{
+    if (json_type(in->doc, value) != JSON_OBJECT) {
+        intake_fault(in, value, "wrong_type", "must be an object");
+        return;
+    }
+    in->submission->input = value;
+}
+
+static void read_parent(struct intake *in, json_ref value)
+{
+    AUTO(buf_clear) struct buf text = BUF_INIT(0);
+
+    if (intake_text(in, value, 1, ID_LEN, &text) &&
+        !id_parse(buf_span(&text), &in->submission->row.parent_id)) {
+        intake_fault(in, value, "invalid", "must be the id of a job");
     }
 }
 
@@ -83,6 +112,7 @@ static void read_max_attempts(struct intake *in, json_ref value)
 
     if (intake_integer(in, value, 1, ATTEMPTS_MAX, &number)) {
         in->submission->row.max_attempts = (int)number;
+        in->submission->has_max_attempts = true;
     }
 }
 
@@ -104,6 +134,9 @@ static void read_dry_run(struct intake *in, json_ref value)
 
 static const struct member submission_members[] = {
     {"workflow", read_workflow},
+    {"template", read_template},
+    {"input", read_input},
+    {"parent_id", read_parent},
     {"title", read_title},
     {"tags", read_tags},
     {"metadata", read_metadata},
@@ -116,26 +149,45 @@ static const struct member submission_members[] = {
     {NULL, NULL},
 };
 
+/* What only all members together tell. */
+static void check_kind(const struct intake *in)
+{
+    bool has_workflow = json_get(in->doc, 0, "workflow") != JSON_NONE;
+    bool has_template = json_get(in->doc, 0, "template") != JSON_NONE;
+
+    if (has_workflow && has_template) {
+        (void)err_at(in->e, ERR_VALIDATION_ERROR, "/template", "conflict",
+                     "a job is made from a template or from a workflow, not from both");
+    } else if (!has_workflow && !has_template) {
+        (void)err_at(in->e, ERR_VALIDATION_ERROR, "/workflow", "required",
+                     "a workflow in ComfyUI's API format is needed, or the name of a template");
+    } else if (has_workflow && json_get(in->doc, 0, "input") != JSON_NONE) {
+        (void)err_at(in->e, ERR_VALIDATION_ERROR, "/input", "unexpected",
+                     "is for templates; change the workflow itself");
+    }
+}
+
 enum errc submission_parse(struct span body, const struct submit_limits *limits, int64_t now,
                            struct submission *out, struct err *e)
 {
-    AUTO(json_free_ptr) struct json_doc *doc = NULL;
     struct err unseen = ERR_INIT;
     struct intake in = {.limits = limits, .submission = out, .e = e != NULL ? e : &unseen};
 
-    *out = (struct submission){.graph = BUF_INIT(0)};
+    *out = (struct submission){.graph = BUF_INIT(0), .input = JSON_NONE};
     job_row_init(&out->row);
     out->row.created_at = now;
     out->row.max_attempts = limits->default_max_attempts;
     *in.e = ERR_INIT;
-    if (json_parse(body, JSON_STRICT, limits->json, &doc, in.e) != ERR_NONE) {
+    if (json_parse(body, JSON_STRICT, limits->json, &out->doc, in.e) != ERR_NONE) {
         return in.e->code;
     }
-    in.doc = doc;
+    in.doc = out->doc;
     intake_body(&in, submission_members);
-    if (json_type(doc, 0) == JSON_OBJECT && json_get(doc, 0, "workflow") == JSON_NONE) {
-        (void)err_at(in.e, ERR_VALIDATION_ERROR, "/workflow", "required",
-                     "a workflow in ComfyUI's API format is needed");
+    if (json_type(in.doc, 0) == JSON_OBJECT) {
+        check_kind(&in);
+    }
+    if (out->row.template_name == NULL) {
+        json_free_ptr(&out->doc); /* the workflow's bytes are all that is needed of it */
     }
     if (in.e->code == ERR_NONE) {
         out->row.id = id_new();
@@ -148,6 +200,7 @@ void submission_clear(struct submission *s)
 {
     job_row_clear(&s->row);
     buf_clear(&s->graph);
+    json_free_ptr(&s->doc);
 }
 
 void job_retry_row(const struct job_row *from, int64_t now, struct job_row *out)

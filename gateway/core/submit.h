@@ -20,16 +20,22 @@ struct submit_limits {
 
 struct submission {
     struct job_row row; /* id made, all that the body says filled in; times from `now` */
-    struct buf graph;   /* the bytes of the `workflow` member exactly as written */
+    struct buf
+        graph; /* the bytes of the `workflow` member exactly as written; of a template nothing
+                           yet */
+    struct json_doc *doc; /* of a template: the body, which must outlive it */
+    json_ref input;       /* of a template: `input`; JSON_NONE = {} */
+    bool has_max_attempts;
     bool is_dry_run;
 };
 
-/* Reads a submission. All faults that can be told at once are told at once (up to 32 items with
+/* Reads a submission: a `workflow`, or a `template` (a name) with an `input` (an object, not looked into
+ * here). All faults that can be told at once are told at once (up to 32 items with
  * pointers): unknown members, wrong types, ranges, a workflow that is none. `now` is wall clock ms.
- * The submission is the caller's, to be cleared, also on failure. Members: workflow (required), title
+ * The submission is the caller's, to be cleared, also on failure. Other members: title
  * (1..200 characters), tags (up to 32 distinct strings of 1..64 bytes), metadata (up to 32 keys of 1..64 and
  * values of up to 1024 bytes, strings), priority -100..100, deadline_seconds 1..604800, timeout_seconds 1..604800,
- * max_attempts 1..5, backend (string 1..64), dry_run (boolean). */
+ * max_attempts 1..5, backend (string 1..64), parent_id (an id), dry_run (boolean). */
 enum errc submission_parse(struct span body, const struct submit_limits *limits, int64_t now,
                            struct submission *out, struct err *e) MUST_CHECK;
 void submission_clear(struct submission *s);

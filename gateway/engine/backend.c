@@ -44,6 +44,7 @@ void backend_clear(struct backend *b)
     b->ws = NULL;
     comfy_system_clear(&b->info);
     prompt_abandoned_clear(b);
+    upload_forget(b);
 }
 
 struct backend *backend_named(struct engine *e, const char *name)
@@ -347,6 +348,7 @@ static void on_opened(void *arg)
     b->is_worker_dead = false;
     b->is_view_stale = true;
     b->system_due_mono_ms = 1;
+    upload_forget(b);
     look_soon(b, 0);
     log_info("ws_opened", LOG_S("backend", b->address->name), LOG_S("client", b->client_id),
              LOG_I("opened", b->connections_opened));

@@ -41,7 +41,8 @@ struct collection {
     int tries;  /* of the present output */
     int64_t due_mono_ms;
     int64_t complete_mono_ms; /* all are fetched; 0 = not yet */
-    bool has_primary;
+    size_t kept;              /* first output that was meant to be kept; SIZE_MAX = none yet */
+    size_t named;             /* first output of the node that the job names; likewise */
     struct job_outputs outputs;
 };
 
@@ -89,6 +90,8 @@ void collect_begin(struct live_job *j, struct comfy_history *history)
     }
     c = xcalloc(1, sizeof *c);
     c->job = j;
+    c->kept = SIZE_MAX;
+    c->named = SIZE_MAX;
     c->engine = j->backend->engine;
     c->history = *history;
     memset(history, 0, sizeof *history);
@@ -111,6 +114,20 @@ static const char *base_name(const char *path)
     return last != NULL ? last + 1 : path;
 }
 
+/* Of the file that was added last, for choose_primary. */
+static void note_place(struct collection *c, const struct comfy_output *from)
+{
+    const char *named = c->job->row.primary_node;
+    size_t place = c->outputs.count - 1;
+
+    if (c->kept == SIZE_MAX && strcmp(from->type, "output") == 0) {
+        c->kept = place;
+    }
+    if (c->named == SIZE_MAX && named != NULL && strcmp(from->node_id, named) == 0) {
+        c->named = place;
+    }
+}
+
 static void keep(struct collection *c)
 {
     const struct comfy_output *from = current(c);
@@ -130,25 +147,23 @@ static void keep(struct collection *c)
         o->text = c->size <= TEXT_SHOWN ? xstrdup(from->text) : NULL;
         return;
     }
-    o->is_primary = strcmp(from->type, "output") == 0 && !c->has_primary;
-    c->has_primary |= o->is_primary;
+    note_place(c, from);
     o->name = xstrdup(base_name(from->filename));
     o->type = c->media.type;
     o->content_type = xstrdup(c->media.content_type);
     o->width = c->media.width;
     o->height = c->media.height;
+    o->duration_ms = c->media.duration_ms;
     o->text = take_ptr(&c->text);
 }
 
-/* The one to show first: the first file that was meant to be kept, else the first of all. */
+/* The one to show first: of the node that the job names, else the first file that was meant to be kept,
+ * else the first of all. */
 static void choose_primary(struct collection *c)
 {
-    for (size_t i = 0; i < c->outputs.count; i++) {
-        if (c->outputs.item[i].is_primary) {
-            return;
-        }
-    }
-    c->outputs.item[0].is_primary = true;
+    size_t first = c->named != SIZE_MAX ? c->named : c->kept;
+
+    c->outputs.item[first != SIZE_MAX ? first : 0].is_primary = true;
 }
 
 /* What is said now is said again, but not at once, when its commit fails. */

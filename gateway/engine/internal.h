@@ -7,9 +7,12 @@
  *   dispatch.c  which waiting job goes to which backend
  *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
  *   backend_view.c  how GET /v1/backends shows it
+ *   nodes.c     what it has: nodes and models
  *   look.c      the truth about what is inside it: /queue, then /history
+ *   upload.c    the files that a prompt needs, inside it before the prompt is
  *   prompt.c    giving a prompt to it, taking one out of it
  *   collect.c   fetching outputs
+ *   retention.c what is past its time goes
  */
 #ifndef CG_ENGINE_INTERNAL_H
 #define CG_ENGINE_INTERNAL_H
@@ -54,7 +57,13 @@ struct live_job {
     int64_t shown_position;     /* as last published */
     char client_id[ID_LEN + 1]; /* of the socket that hears of this attempt; "" = none does */
 
-    struct comfy_call *post;     /* POST /prompt under way */
+    struct job_file *file; /* that the prompt needs */
+    size_t file_count;
+    bool has_files_loaded;
+    bool has_uploaded_again; /* after ComfyUI had said that it does not have them */
+    int upload_tries;        /* that failed in a row */
+
+    struct comfy_call *post;     /* POST /prompt under way, or an upload before it */
     int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
     int64_t delivered_mono_ms;   /* when delivery became known */
     int64_t doubt_until_mono_ms; /* 0 = no doubt */
@@ -119,9 +128,14 @@ struct backend {
     struct comfy_call *system;
     int64_t system_due_mono_ms;
     struct comfy_system info;
+    struct comfy_call *nodes;
+    int64_t nodes_due_mono_ms;     /* 0 = none planned */
+    int64_t nodes_refused_mono_ms; /* when a refusal has brought it forward last */
+    int nodes_failures;            /* in a row */
     bool has_no_cancel; /* POST /api/jobs/{id}/cancel is not there, whatever its version says */
     int64_t queue_remaining; /* -1 = unknown */
 
+    struct map *uploaded;  /* sha256 -> name inside, an own text; NULL = nothing yet */
     struct list abandoned; /* struct abandoned: prompts that must still be taken out */
     int live_count;        /* slots in use */
     int claimed;           /* slots that this turn's claims will use */
@@ -129,6 +143,19 @@ struct backend {
 };
 
 /* ---- the engine ------------------------------------------------------------------------------ */
+
+/* Rows that one turn removes because of their age, at most. */
+#define RETENTION_BATCH 200
+
+struct retention {
+    int64_t due_mono_ms;
+    /* Of this turn, for after its commit. */
+    int jobs;
+    int stripped_jobs; /* that have lost their outputs */
+    int assets;
+    size_t touched_count;
+    struct id touched[RETENTION_BATCH];
+};
 
 struct engine {
     const struct config *config;
@@ -156,6 +183,7 @@ struct engine {
     int64_t next_deadline; /* wall clock; 0 = no waiting job has one */
     bool has_more_work;    /* the next turn shall not wait: a job or a slot has become free */
     int64_t housekeeping_due_mono_ms;
+    struct retention retention;
     int64_t backends_view_due_mono_ms;
 
     pthread_t thread;
@@ -239,11 +267,21 @@ void backend_expect_status(struct backend *b, int64_t since_mono_ms) ON_ENGINE;
 void backend_hold(struct backend *b, const char *reason) ON_ENGINE;
 /* The url of a path on this backend, into out. */
 const char *backend_url(const struct backend *b, const char *path, struct buf *out) ON_ENGINE;
+/* How long to wait after so many failures in a row: doubles, within the settings, and is half chance. */
+int64_t backend_pause(const struct backend *b, int failures) ON_ENGINE;
 /* Something counts as stalled: opens the circuit and gives its jobs back. */
 void backend_stall(struct backend *b, const char *reason) ON_ENGINE;
 
 /* backend_view.c */
 void backends_publish(struct engine *e, int64_t mono) ON_ENGINE;
+
+/* nodes.c */
+void nodes_soon(struct backend *b) ON_ENGINE;
+/* Behind a new socket there may be another ComfyUI. */
+void nodes_opened(struct backend *b) ON_ENGINE;
+/* A prompt was refused for what it does not have: perhaps it has changed. */
+void nodes_refused(struct backend *b) ON_ENGINE;
+void nodes_tick(struct backend *b, int64_t mono) ON_ENGINE;
 
 /* look.c */
 void look_soon(struct backend *b, int64_t in_ms) ON_ENGINE;
@@ -251,6 +289,17 @@ void look_tick(struct backend *b, int64_t mono) ON_ENGINE;
 /* A sign that this prompt has ended: reads its history. */
 void look_at_history(struct live_job *j) ON_ENGINE;
 void look_tick_job(struct live_job *j, int64_t mono) ON_ENGINE;
+
+/* upload.c */
+/* Sends the next file of the job that its backend does not have; prompt_post is called again when it
+ * is there. False when all are there. */
+bool upload_begin(struct live_job *j) ON_ENGINE;
+/* ComfyUI refuses the prompt: sends all files once more, if there are any and that was not tried. */
+bool upload_again(struct live_job *j) ON_ENGINE;
+/* The graph with the names that the files have inside; in `renamed` when they are others. */
+struct span upload_graph(const struct live_job *j, struct buf *renamed) ON_ENGINE;
+/* What comes back under this name may not have them any more. */
+void upload_forget(struct backend *b) ON_ENGINE;
 
 /* prompt.c */
 void prompt_post(struct live_job *j) ON_ENGINE;
@@ -268,5 +317,10 @@ void prompt_drop_copy(struct backend *b, struct id prompt_id) ON_ENGINE;
 void collect_begin(struct live_job *j, struct comfy_history *history) ON_ENGINE;
 void collect_tick(struct live_job *j, int64_t mono) ON_ENGINE;
 void collect_drop(struct live_job *j) ON_ENGINE;
+
+/* retention.c */
+/* In the turn's transaction, last of all. */
+enum st retention_write(struct engine *e, int64_t mono) ON_ENGINE;
+void retention_settle(struct engine *e, enum st committed) ON_ENGINE;
 
 #endif

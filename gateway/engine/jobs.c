@@ -177,6 +177,7 @@ static void live_free(struct engine *e, struct live_job *j)
     progress_free(j->progress);
     graph_index_free(j->index);
     buf_clear(&j->graph);
+    free(j->file);
     if (j->has_next) {
         job_row_clear(&j->next);
     }

@@ -100,7 +100,7 @@ static void answered(struct live_job *j, const struct call_result *result)
         /* It can have queued the prompt all the same; one look tells. */
         job_error_set(&j->post_error, JOB_ERR_BACKEND_LOST, reply.error.message, NULL, NULL, NULL);
         doubt(j, 0, reply.error.message);
-    } else {
+    } else if (!upload_again(j)) {
         (void)jobs_event_error(b->engine, j, EV_REJECTED, &reply.error);
     }
     comfy_prompt_reply_clear(&reply);
@@ -136,15 +136,19 @@ void prompt_post(struct live_job *j)
 {
     AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
     AUTO(buf_clear) struct buf body = BUF_INIT(BODY_MAX);
+    AUTO(buf_clear) struct buf renamed = BUF_INIT(BODY_MAX);
     struct backend *b = j->backend;
 
+    if (upload_begin(j)) {
+        return;
+    }
     job_error_clear(&j->post_error);
     j->doubt_until_mono_ms = 0;
     j->is_absent_in_queue = false;
     j->posted_mono_ms = clock_mono_ms();
     /* Without an open socket nobody will listen under this name: ComfyUI drops the events. */
     memcpy(j->client_id, b->client_id, sizeof j->client_id);
-    comfy_prompt_body(&body, buf_span(&j->graph), j->row.prompt_id, b->client_id, j->row.id);
+    comfy_prompt_body(&body, upload_graph(j, &renamed), j->row.prompt_id, b->client_id, j->row.id);
     j->post =
         comfy_call_start(b->engine->http, &(struct call_request){
                                               .method = "POST",

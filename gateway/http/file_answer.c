@@ -65,10 +65,13 @@ static void add_disposition(struct MHD_Response *response, const struct stored_f
                             bool is_inline)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(DISPOSITION_MAX);
+    const char *kind = is_inline ? "inline" : "attachment";
 
-    disposition_write(&text, is_inline ? "inline" : "attachment", file->name);
+    if (file->name != NULL) {
+        disposition_write(&text, kind, file->name);
+    }
     reply_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
-                 buf_ok(&text) ? buf_str(&text) : (is_inline ? "inline" : "attachment"));
+                 text.len > 0 && buf_ok(&text) ? buf_str(&text) : kind);
 }
 
 /* Takes the descriptor, of `size` bytes. */

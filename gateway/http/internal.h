@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "http/offload.h"
+#include "http/room.h"
 #include "http/server.h"
 
 struct http_server {
@@ -20,6 +21,7 @@ struct http_server {
     atomic_bool is_quiesced;
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */
     struct offload *offload;
+    struct room room;
     pthread_key_t reader_key; /* per thread: its struct store_reader */
 };
 

@@ -12,6 +12,7 @@
 #define TAG_MAX       64
 #define TEXT_MAX      200
 #define BACKEND_MAX   64
+#define TEMPLATE_MAX  64
 #define VALUE_MAX     1024
 
 #define METADATA_PREFIX "metadata."
@@ -102,6 +103,20 @@ static void read_sort(const struct uri *uri, struct job_filter *out, struct err 
     }
 }
 
+static void read_starred(const struct uri *uri, struct job_filter *out, struct err *e)
+{
+    const char *value = uri_param(uri, "starred");
+
+    if (value == NULL) {
+        return;
+    }
+    out->has_starred = true;
+    out->is_starred = strcmp(value, "true") == 0;
+    if (!out->is_starred && strcmp(value, "false") != 0) {
+        (void)err_param(e, "starred", "must be true or false");
+    }
+}
+
 static void read_place(const struct uri *uri, struct job_filter *out, struct err *e)
 {
     const char *limit = uri_param(uri, "limit");
@@ -152,6 +167,8 @@ enum errc job_query_parse(const struct uri *uri, struct job_filter *out, struct 
     read_text(uri, "tag", TAG_MAX, &filter.tag, e);
     read_text(uri, "q", TEXT_MAX, &filter.text, e);
     read_text(uri, "backend", BACKEND_MAX, &filter.backend, e);
+    read_text(uri, "template", TEMPLATE_MAX, &filter.template_name, e);
+    read_starred(uri, &filter, e);
     read_sort(uri, &filter, e);
     read_place(uri, &filter, e);
     read_metadata(uri, &filter, e);

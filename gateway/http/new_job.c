@@ -6,24 +6,36 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "http/dry_run.h"
 #include "http/header.h"
+#include "http/input_files.h"
 #include "http/reply.h"
 #include "http/request.h"
+#include "http/room.h"
+#include "http/template_job.h"
 
 #define WAIT_MAX_S 60
+#define KIND_SIZE  (sizeof "retry " + ID_LEN)
 
 /* request.op of a submission. */
-struct new_job {
+struct making {
     struct submission job;
+    struct buf text;          /* what the job's document borrows, unless that is the body */
+    struct input_files files; /* of a template's job */
+    struct err *problems;
+    char kind[KIND_SIZE];
     int wait_s;     /* what the client prefers; -1 = not to wait */
     bool is_replay; /* the Idempotency-Key was known */
 };
 
-static void free_new_job(void *op)
+static void free_making(void *op)
 {
-    struct new_job *n = op;
+    struct making *n = op;
 
     submission_clear(&n->job);
+    buf_clear(&n->text);
+    input_files_clear(&n->files);
+    free(n->problems);
     free(n);
 }
 
@@ -37,19 +49,9 @@ enum errc new_job_check_header(struct request *r, struct err *e)
     return ERR_NONE;
 }
 
-enum errc new_job_check_backend(struct request *r, const struct job_row *row, struct err *e)
-{
-    if (row->wanted_backend != NULL &&
-        backend_list_find(r->parts->backends, row->wanted_backend) == NULL) {
-        return err_at(e, ERR_VALIDATION_ERROR, "/backend", "unknown",
-                      "there is no backend of this name");
-    }
-    return ERR_NONE;
-}
-
 /* ---- the answer ----------------------------------------------------------------------------------- */
 
-static void add_headers(struct request *r, const struct new_job *n, const struct job_look *look,
+static void add_headers(struct request *r, const struct making *n, const struct job_look *look,
                         struct MHD_Response *response)
 {
     char text[sizeof "/v1/jobs/" + ID_LEN];
@@ -68,7 +70,7 @@ static void add_headers(struct request *r, const struct new_job *n, const struct
 
 static enum MHD_Result answer(struct request *r, const struct job_look *look)
 {
-    const struct new_job *n = r->op;
+    const struct making *n = r->op;
     struct MHD_Response *response = reply_bytes(look->json, JSON_TYPE);
     bool shows_end = look->has_ended && (n->wait_s >= 0 || n->is_replay);
 
@@ -79,7 +81,7 @@ static enum MHD_Result answer(struct request *r, const struct job_look *look)
 static enum MHD_Result answer_now(struct request *r)
 {
     AUTO(job_look_clear) struct job_look look = {.json = NULL};
-    const struct new_job *n = r->op;
+    const struct making *n = r->op;
     struct err e;
     enum errc rc;
 
@@ -91,7 +93,7 @@ static enum MHD_Result answer_now(struct request *r)
 
 static enum MHD_Result committed(struct request *r)
 {
-    struct new_job *n = r->op;
+    struct making *n = r->op;
     struct err e;
 
     if (r->cmd.result != ERR_NONE) {
@@ -99,11 +101,16 @@ static enum MHD_Result committed(struct request *r)
         return reply_problem(r, &e);
     }
     n->is_replay = r->cmd.is_replay;
+    if (!n->is_replay) {
+        input_files_taken(&n->files);
+    }
     if (n->wait_s <= 0) {
         return answer_now(r);
     }
     /* A request that waits keeps no more than it needs. */
+    json_free_ptr(&n->job.doc);
     buf_clear(&r->body);
+    buf_clear(&n->text);
     buf_clear(&n->job.graph);
     r->wait.job = r->cmd.job;
     r->wait.until_mono_ms = clock_mono_ms() + (int64_t)n->wait_s * 1000;
@@ -123,20 +130,97 @@ static void hash_request(const struct request *r, const char *kind, char out[SHA
     sha256_final_hex(&hash, out);
 }
 
-enum MHD_Result new_job_push(struct request *r, struct submission *job, const char *kind)
+static enum MHD_Result push(struct request *r)
 {
-    struct new_job *n = xcalloc(1, sizeof *n);
+    struct making *n = r->op;
 
-    n->job = *job;
-    *job = (struct submission){.is_dry_run = false};
     n->wait_s = prefer_wait_s(request_header(r, MHD_HTTP_HEADER_PREFER), WAIT_MAX_S);
-    r->op = n;
-    r->op_free = free_new_job;
     r->cmd.kind = CMD_SUBMIT;
-    r->cmd.submit = (struct arrival){.row = &n->job.row, .graph = buf_span(&n->job.graph)};
+    r->cmd.submit = (struct arrival){.row = &n->job.row,
+                                     .graph = buf_span(&n->job.graph),
+                                     .file = n->files.file,
+                                     .file_count = n->files.file_count,
+                                     .asset = n->files.asset,
+                                     .asset_count = n->files.asset_count};
     r->cmd.idempotency_key = request_header(r, "Idempotency-Key");
     if (r->cmd.idempotency_key != NULL) {
-        hash_request(r, kind, r->cmd.body_sha256);
+        hash_request(r, n->kind, r->cmd.body_sha256);
     }
     return request_push(r, committed);
+}
+
+/* ---- what only the gateway as it is can tell ---------------------------------------------------------- */
+
+static void check_backend(struct request *r, const struct job_row *row, struct err *e)
+{
+    if (row->wanted_backend != NULL &&
+        backend_list_find(r->parts->backends, row->wanted_backend) == NULL) {
+        (void)err_at(e, ERR_VALIDATION_ERROR, "/backend", "unknown",
+                     "there is no backend of this name");
+    }
+}
+
+static void check_parent(struct request *r, const struct job_row *row, struct err *e)
+{
+    AUTO(job_row_clear) struct job_row parent = {.version = 0};
+    struct store_reader *reader = reader_get(r->server);
+
+    if (!id_is_none(row->parent_id) &&
+        (reader == NULL || store_job(reader, row->parent_id, &parent) == ST_NONE)) {
+        (void)err_at(e, ERR_VALIDATION_ERROR, "/parent_id", "unknown",
+                     "there is no job of this id");
+    }
+}
+
+static enum MHD_Result made(struct request *r)
+{
+    struct making *n = r->op;
+
+    check_backend(r, &n->job.row, n->problems);
+    check_parent(r, &n->job.row, n->problems);
+    if (n->job.is_dry_run) {
+        return dry_run_answer(r, &n->job, n->problems);
+    }
+    if (n->problems->code == ERR_NONE) {
+        n->problems->code = room_check(r->server, n->problems);
+    }
+    return n->problems->code == ERR_NONE ? push(r) : reply_problem(r, n->problems);
+}
+
+static void make(struct request *r, bool may_block)
+{
+    struct making *n = r->op;
+
+    err_fresh(n->problems);
+    input_files_clear(&n->files);
+    input_files_init(&n->files, r, may_block);
+    if (n->job.row.template_name != NULL) {
+        n->problems->code = template_job_bind(r, &n->job, &n->files, n->problems);
+    }
+}
+
+static void make_slowly(struct request *r)
+{
+    make(r, true);
+}
+
+enum MHD_Result new_job_run(struct request *r, struct submission *job, struct buf *text,
+                            const char *kind)
+{
+    struct making *n = xcalloc(1, sizeof *n);
+
+    n->job = *job;
+    *job = (struct submission){.input = JSON_NONE};
+    n->text = BUF_INIT(0);
+    if (text != NULL) {
+        n->text = *text;
+        *text = BUF_INIT(0);
+    }
+    (void)snprintf(n->kind, sizeof n->kind, "%s", kind);
+    n->problems = xmalloc(sizeof *n->problems);
+    input_files_init(&n->files, r, false);
+    r->op = n;
+    r->op_free = free_making;
+    make(r, false);
+    return n->files.has_to_block ? request_offload(r, make_slowly, made) : made(r);
 }

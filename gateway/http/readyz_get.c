@@ -9,7 +9,8 @@
 #include "http/request.h"
 
 #define ANSWER_MAX 4096
-/* Below the first, outputs of a usual size may not fit; below the second, nothing may. */
+/* Below the first, outputs of a usual size may not fit; below the second, nothing may. A setting for new
+ * work (room.h) that asks for more is the second, and twice as much the first. */
 #define FREE_LOW  (INT64_C(512) << 20)
 #define FREE_NONE (INT64_C(16) << 20)
 
@@ -45,14 +46,18 @@ static void check_store(struct request *r, struct readiness *all)
 
 static void check_storage(struct request *r, struct readiness *all)
 {
-    int64_t free_bytes = blobs_free_bytes(r->parts->blobs);
-    enum health health = free_bytes >= FREE_LOW ? HEALTH_OK : HEALTH_WARN;
-    char detail[96];
+    int64_t needed = r->parts->config->storage_min_free_mb << 20;
+    int64_t free_bytes = room_free_bytes(r->server);
+    int64_t none = needed > FREE_NONE ? needed : FREE_NONE;
+    int64_t low = needed > FREE_LOW / 2 ? needed * 2 : FREE_LOW;
+    enum health health = free_bytes >= low ? HEALTH_OK : HEALTH_WARN;
+    char detail[128];
 
-    if (free_bytes >= 0 && free_bytes < FREE_NONE) {
+    if (free_bytes >= 0 && free_bytes < none) {
         health = HEALTH_FAIL;
     }
-    (void)snprintf(detail, sizeof detail, "%" PRId64 " MiB are free", free_bytes >> 20);
+    (void)snprintf(detail, sizeof detail, "%" PRId64 " MiB are free; new work needs %" PRId64,
+                   free_bytes >> 20, none >> 20);
     add_check(all, "storage", health, free_bytes < 0 ? "nobody knows how much is free" : detail);
 }
 

@@ -15,9 +15,12 @@
 #include "base/mem.h"
 #include "http/header.h"
 #include "http/reply.h"
+#include "http/upload.h"
 
 /* Longest body that is read only to be dropped. */
 #define DROP_MAX (16U << 20)
+/* Of a form, beside its file. */
+#define FORM_EXTRA (64U << 10)
 /* When too much slow work waits. */
 #define RETRY_AFTER_S 2
 
@@ -191,10 +194,19 @@ static enum errc check_media_type(const struct request *r, struct err *e)
                    is_patch ? " or application/merge-patch+json" : "");
 }
 
+/* A form needs a little more than its file. */
+static uint64_t max_body(const struct request *r)
+{
+    const struct config *c = r->parts->config;
+
+    return r->route->body == BODY_FILE ? (uint64_t)c->assets_max_bytes + FORM_EXTRA
+                                       : (uint64_t)c->server_max_body;
+}
+
 static void set_too_large(const struct request *r, struct err *e)
 {
-    (void)err_set(e, ERR_CONTENT_TOO_LARGE, "The body may hold up to %lld bytes.",
-                  (long long)r->parts->config->server_max_body);
+    (void)err_set(e, ERR_CONTENT_TOO_LARGE, "The body may hold up to %llu bytes.",
+                  (unsigned long long)max_body(r));
 }
 
 static enum errc check_body(struct request *r, struct err *e)
@@ -206,10 +218,10 @@ static enum errc check_body(struct request *r, struct err *e)
         return ERR_NONE;
     }
     if (r->route->body == BODY_JSON || r->route->body == BODY_PATCH ||
-        (r->route->body == BODY_EMPTY && len > 0)) {
+        ((r->route->body == BODY_EMPTY || r->route->body == BODY_OPTIONAL) && len > 0)) {
         rc = check_media_type(r, e);
     }
-    if (rc == ERR_NONE && len != UINT64_MAX && len > (uint64_t)r->parts->config->server_max_body) {
+    if (rc == ERR_NONE && len != UINT64_MAX && len > max_body(r)) {
         set_too_large(r, e);
         rc = e->code;
     }
@@ -266,17 +278,27 @@ enum MHD_Result request_begin(struct request *r, const char *method, const char 
     return MHD_YES;
 }
 
+/* Keeps a piece of the body, in memory or, of a file, on the disk. */
+static enum errc keep_body(struct request *r, struct span data, struct err *e)
+{
+    if (r->route->body == BODY_FILE) {
+        return upload_write(r, data, e);
+    }
+    if (!buf_append_span(&r->body, data)) {
+        set_too_large(r, e);
+        buf_clear(&r->body);
+    }
+    return e->code;
+}
+
 enum MHD_Result request_body(struct request *r, struct span data)
 {
     bool is_kept = r->refusal == NULL && r->route != NULL && r->route->body != BODY_NONE;
+    struct err e;
 
-    if (is_kept && !buf_append_span(&r->body, data)) {
-        struct err e;
-
-        err_fresh(&e);
-        set_too_large(r, &e);
+    err_fresh(&e);
+    if (is_kept && keep_body(r, data, &e) != ERR_NONE) {
         refuse(r, &e);
-        buf_clear(&r->body);
         is_kept = false;
     }
     r->dropped += is_kept ? 0 : data.len;

@@ -15,10 +15,12 @@ struct request;
 typedef enum MHD_Result handler_fn(struct request *r);
 
 enum route_body {
-    BODY_NONE,  /* read and dropped */
-    BODY_JSON,  /* application/json */
-    BODY_PATCH, /* application/json or application/merge-patch+json */
-    BODY_EMPTY, /* none, or an empty object as application/json */
+    BODY_NONE,     /* read and dropped */
+    BODY_JSON,     /* application/json */
+    BODY_PATCH,    /* application/json or application/merge-patch+json */
+    BODY_EMPTY,    /* none, or an empty object as application/json */
+    BODY_OPTIONAL, /* none, or application/json */
+    BODY_FILE,     /* one file, raw or in a form; streamed (upload.h) */
 };
 
 struct route {

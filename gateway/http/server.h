@@ -14,6 +14,7 @@
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
 #include "core/backend_list.h"
+#include "fetch/fetch.h"
 #include "library/template_set.h"
 #include "store/blob.h"
 #include "store/store.h"
@@ -27,6 +28,7 @@ struct http_parts {
     struct store *store;
     struct blobs *blobs;
     struct template_set *templates;
+    const struct fetch_policy *fetch;
     struct hub *hub;
     struct inbox *inbox;
 };

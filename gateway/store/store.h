@@ -59,12 +59,12 @@ void store_rollback(struct store_writer *w);
 
 /* Inserts all of it. ST_CONFLICT when the Idempotency-Key is known and had not expired at
  * row->created_at: *known_job and known_sha256[65] tell what it stands for and nothing is inserted.
- * A key outlives its job: *known_job may have been deleted. ST_NONE, and nothing is inserted, when
+ * A key outlives its job and its files: *known_job may have been deleted. ST_NONE, and nothing is inserted, when
  * nothing refers to the content of one of its files: it was removed meanwhile. */
 enum st store_job_insert(struct store_writer *w, const struct arrival *n, struct id *known_job,
                          char known_sha256[65]) MUST_CHECK;
-/* Writes all changeable columns (all but id, owner, parent_id, created_at) where the stored version
- * is was_version; else ST_CONFLICT. A job that has ended lets go of its files. */
+/* Writes all changeable columns (all but id, owner, parent_id, created_at, template_name, input_json,
+ * seed, primary_node) where the stored version is was_version; else ST_CONFLICT. A job that has ended lets go of its files. */
 enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
     MUST_CHECK;
 /* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */

@@ -35,12 +35,13 @@ static enum st insert_asset(struct handle *h, const struct asset *a)
     return st == ST_OK && sqlite3_changes(h->db) == 0 ? ST_CONFLICT : st;
 }
 
-/* Whoever has the content has used it now. */
-static enum st touch(struct handle *h, const char *sha256, int64_t now)
+/* The owner's asset of that content, if there is one, was used now. */
+static enum st touch(struct handle *h, const char *owner, const char *sha256, int64_t now)
 {
     AUTO(query_end) struct query q = query_begin(h, SQL_ASSET_USED);
 
     put_int64(&q, &now);
+    put_str(&q, owner_text(owner));
     put_str(&q, sha256);
     return query_run(&q);
 }
@@ -54,7 +55,7 @@ enum st sqlite_asset_insert(struct store_writer *base, const struct asset *a, st
         st = insert_asset(&w->h, a);
     }
     if (st == ST_CONFLICT) {
-        st = touch(&w->h, a->sha256, a->used_at);
+        st = touch(&w->h, a->owner, a->sha256, a->used_at);
         if (st == ST_OK) {
             st = find_by_file(&w->h, a->owner, a->sha256, known);
         }
@@ -143,7 +144,7 @@ enum st sqlite_files_insert(struct sqlite_writer *w, const struct arrival *n)
     for (size_t i = 0; i < n->file_count && st == ST_OK; i++) {
         st = insert_file(&w->h, &n->row->id, &n->file[i]);
         if (st == ST_OK) {
-            st = touch(&w->h, n->file[i].sha256, n->row->created_at);
+            st = touch(&w->h, n->row->owner, n->file[i].sha256, n->row->created_at);
         }
     }
     return st;

@@ -1,7 +1,8 @@
 /* store_sqlite_gallery.c - the outputs of all jobs, newest first: pages of a walk in the order of ids.
  *
  * A type has an index of its own; the other filters are tested on the way, so that a page of a rare
- * template or text walks further. The text of a statement is made from the filter and is the key of the
+ * template or text walks further. Those of starred jobs are few among many: they are looked up by their
+ * jobs, and sorted. The text of a statement is made from the filter and is the key of the
  * handle's cache; no value of a client is ever part of it.
  */
 #include <limits.h>
@@ -68,15 +69,24 @@ static void build_where(struct gallery_sql *g)
     }
 }
 
+static const char *source(const struct output_filter *f)
+{
+    if (f->is_starred_only) {
+        return " FROM job AS j INDEXED BY job_starred"
+               " CROSS JOIN output AS o INDEXED BY output_by_job ON o.job_id = j.id WHERE TRUE";
+    }
+    return f->has_type ? " FROM output AS o INDEXED BY output_by_type"
+                         " CROSS JOIN job AS j ON j.id = o.job_id WHERE TRUE"
+                       : " FROM output AS o CROSS JOIN job AS j ON j.id = o.job_id WHERE TRUE";
+}
+
 static void build(struct gallery_sql *g)
 {
     const struct output_filter *f = g->filter;
 
-    (void)buf_append_str(&g->text,
-                         "SELECT " OUTPUT_COLUMNS_OF("o.") ", j.title, j.template_name,"
-                                                           " j.is_starred FROM output AS o");
-    (void)buf_append_str(&g->text, f->has_type ? " INDEXED BY output_by_type" : "");
-    (void)buf_append_str(&g->text, " CROSS JOIN job AS j ON j.id = o.job_id WHERE TRUE");
+    (void)buf_append_str(&g->text, "SELECT " OUTPUT_COLUMNS_OF("o.") ", j.title, j.template_name,"
+                                                                     " j.is_starred");
+    (void)buf_append_str(&g->text, source(f));
     build_where(g);
     (void)buf_appendf(&g->text, " ORDER BY o.id %s LIMIT ?%zu",
                       f->sort == SORT_NEWEST ? "DESC" : "ASC", g->value_count + 1);

@@ -189,7 +189,36 @@ static enum st insert_job(struct sqlite_writer *w, const struct arrival *n)
     if (st == ST_OK) {
         st = insert_indexed(&w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json);
     }
-    return st == ST_OK && n->file_count > 0 ? sqlite_files_insert(w, n) : st;
+    return st == ST_OK ? sqlite_files_insert(w, n) : st;
+}
+
+static enum st forget_key(struct handle *h, const struct idempotency *idem)
+{
+    AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_DELETE);
+
+    put_str(&q, idem->owner != NULL ? idem->owner : "");
+    put_str(&q, idem->key);
+    return query_run(&q);
+}
+
+/* A key that is known comes first: what it stands for needs no files any more. */
+static enum st check_arrival(struct sqlite_writer *w, const struct arrival *n, struct id *known_job,
+                             char *known_sha256)
+{
+    enum st st = ST_OK;
+
+    if (n->idem != NULL) {
+        st = claim_key(&w->h, n->row, n->idem, known_job, known_sha256);
+    }
+    if (st == ST_OK) {
+        st = sqlite_files_exist(w, n);
+        if (st == ST_NONE && n->idem != NULL) {
+            enum st forgotten = forget_key(&w->h, n->idem);
+
+            st = forgotten == ST_OK ? ST_NONE : forgotten;
+        }
+    }
+    return st;
 }
 
 enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, struct id *known_job,
@@ -199,11 +228,7 @@ enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, st
     enum st st = sqlite_write_allowed(w);
 
     if (st == ST_OK) {
-        st = sqlite_files_exist(w, n);
-    }
-    /* The key before all else that writes: on a conflict nothing has been touched. */
-    if (st == ST_OK && n->idem != NULL) {
-        st = claim_key(&w->h, n->row, n->idem, known_job, known_sha256);
+        st = check_arrival(w, n, known_job, known_sha256);
     }
     if (st == ST_OK) {
         st = insert_job(w, n);

@@ -218,13 +218,26 @@ OUTPUT = {
     "created_at": "2026-11-22T23:07:01.000Z", "url": OUTPUT_PATH, "thumbnail_url": None}
 ERROR = {"code": "out_of_memory", "message": "CUDA out of memory", "node_id": "2",
          "class_type": "KSampler", "node_title": None, "retryable": True}
+ASSET_PATH = "/v1/assets/" + JOB["id"]
+ASSET = {
+    "id": JOB["id"], "name": "a.png", "type": "image", "content_type": "image/png", "size_bytes": 100,
+    "sha256": "0" * 64, "width": 64, "height": 64, "duration_ms": None, "created_at": "2026-11-22T23:07:01.000Z",
+    "url": ASSET_PATH + "/content"}
 FILE_HEADERS = {"Accept_Ranges": "bytes", "X_Content_Type_Options": "nosniff"}
 GOOD = [
     ("submitJob", "POST", "/v1/jobs", 202, headers(Location=JOB_PATH), body(JOB)),
     ("submitJob", "POST", "/v1/jobs", 200, headers(Location=JOB_PATH, Idempotent_Replayed="true"),
      body(ended("succeeded", outputs=[OUTPUT]))),
     ("submitJob", "POST", "/v1/jobs", 200, headers(),
-     body({"workflow": SUBMISSION["workflow"], "problems": []})),
+     body({"workflow": SUBMISSION["workflow"], "template": None, "input": {}, "seed": None, "problems": []})),
+    ("submitJob", "POST", "/v1/jobs", 200, headers(),
+     body({"workflow": None, "template": "flux", "input": {}, "seed": None, "problems": []})),
+    ("createAsset", "POST", "/v1/assets?name=a.png", 201, headers(Location=ASSET_PATH), body(ASSET)),
+    ("createAsset", "POST", "/v1/assets", 200, headers(Location=ASSET_PATH), body(ASSET)),
+    ("getAsset", "GET", ASSET_PATH, 200, headers(), body(ASSET)),
+    ("deleteAsset", "DELETE", ASSET_PATH, 204, bare(), b""),
+    ("getAssetContent", "GET", ASSET_PATH + "/content", 200, headers("image/png", **FILE_HEADERS), b"1234"),
+    ("headAssetContent", "HEAD", ASSET_PATH + "/content", 200, headers("image/png", **FILE_HEADERS), b""),
     ("submitJob", "POST", "/v1/jobs", 422, problem_headers(), body(PROBLEM | {"request_id": "r1"})),
     ("submitJob", "POST", "/v1/jobs", 503, problem_headers(Retry_After="5"), body(problem("queue_full"))),
     ("listJobs", "GET", "/v1/jobs?status=queued,running&limit=1&metadata.chat=42&metadata.user=7", 200,
@@ -430,8 +443,11 @@ def test_broken_answers_are_caught(gate, method, path, status, head, data, says)
     (json.dumps(SUBMISSION), None),
     (b"", "without a body was accepted"),
     (b"{", "not valid JSON"),
-    ({}, "'workflow' is a required property"),
-    (changed(SUBMISSION, template="flux"), "'template' was unexpected"),
+    ({"template": "flux", "input": {"prompt": "a cat"}}, None),
+    ({}, "'template' is a required property"),
+    (changed(SUBMISSION, template="flux"), "should not be valid"),
+    (changed(SUBMISSION, input={}), "should not be valid"),
+    ({"template": "flux", "input": []}, "at /input"),
     (changed(SUBMISSION, priority=101), "at /priority"),
     (changed(SUBMISSION, tags=["a", "a"]), "non-unique"),
     (changed(SUBMISSION, title=""), "at /title"),
@@ -453,8 +469,9 @@ def test_what_was_refused_may_be_anything(gate):
 
 
 @pytest.mark.parametrize("request_body, says", [
-    (None, None), (b"", None), ({}, None), ({"seed": 1}, "accepted request body")], ids=str)
-def test_retry_takes_nothing_yet(gate, request_body, says):
+    (None, None), (b"", None), ({}, None), ({"seed": 1}, None), ({"seed": "same", "input": {"a": None}}, None),
+    ({"seed": "odd"}, "accepted request body"), ({"a": 1}, "accepted request body")], ids=str)
+def test_retry_may_ask_for_changes(gate, request_body, says):
     answer = ("POST", JOB_PATH + "/retry", 202, headers(Location=JOB_PATH), body(JOB), request_body)
     if says is None:
         gate.check(*answer)

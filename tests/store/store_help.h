@@ -83,6 +83,13 @@ static inline void note_trash(void *arg, const char *sha256)
     assert_st(ST_OK, store_trash_done(f->w, sha256));
 }
 
+static inline void remove_any_asset(void *arg, struct id asset)
+{
+    struct fixture *f = arg;
+
+    assert_st(ST_OK, store_asset_delete(f->w, asset, NULL));
+}
+
 /* For a store that other tests have used before. */
 static inline void fixture_empty(struct fixture *f)
 {
@@ -100,6 +107,9 @@ static inline void fixture_empty(struct fixture *f)
         assert_st(ST_OK, store_idempotency_purge(f->w, INT64_MAX, 1000000));
         assert_st(ST_OK, store_commit(f->w));
     }
+    assert_st(ST_OK, store_begin(f->w));
+    assert_st(ST_OK, store_assets_expire(f->w, INT64_MAX, 1000000, remove_any_asset, f));
+    assert_st(ST_OK, store_commit(f->w));
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, store_trash(f->w, 1000000, note_trash, f));
     assert_st(ST_OK, store_commit(f->w));

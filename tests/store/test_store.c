@@ -32,6 +32,10 @@ static void assert_same(const struct job_row *a, const struct job_row *b)
     TEXT(tags_json);
     TEXT(metadata_json);
     TEXT(warnings_json);
+    TEXT(template_name);
+    TEXT(input_json);
+    TEXT(seed);
+    TEXT(primary_node);
     TEXT(backend);
     TEXT(error.message);
     TEXT(error.node_id);
@@ -44,6 +48,7 @@ static void assert_same(const struct job_row *a, const struct job_row *b)
     assert_int_equal(x.phase, y.phase);
     assert_int_equal(x.version, y.version);
     assert_int_equal(x.priority, y.priority);
+    assert_int_equal(x.is_starred, y.is_starred);
     assert_string_equal(x.parent_id.text, y.parent_id.text);
     assert_int_equal(x.created_at, y.created_at);
     assert_int_equal(x.started_at, y.started_at);
@@ -87,6 +92,11 @@ static void fill(struct job_row *row)
     xreplace(&row->tags_json, "[\"a\",\"b \\u00e9\"]");
     xreplace(&row->metadata_json, "{\"k\":\"v\",\"k2\":\"\"}");
     xreplace(&row->warnings_json, "[{\"code\":\"c\",\"detail\":\"d\"}]");
+    xreplace(&row->template_name, "flux-dev");
+    xreplace(&row->input_json, "{\"prompt\":\"a \\\"cat\\\"\",\"seed\":18446744073709551615}");
+    xreplace(&row->seed, "18446744073709551615");
+    xreplace(&row->primary_node, "12:3");
+    row->is_starred = true;
     row->parent_id = id_new();
     row->created_at = 1700000000001;
     row->started_at = 1700000000002;
@@ -140,6 +150,10 @@ static void test_save_writes_all_columns(void **state)
     xreplace(&row.owner, NULL);
     row.parent_id = ID_NONE;
     row.created_at = bare.created_at;
+    xreplace(&row.template_name, NULL);
+    xreplace(&row.input_json, "{}");
+    xreplace(&row.seed, NULL);
+    xreplace(&row.primary_node, NULL);
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, store_job_save(f->w, &row, bare.version));
     assert_st(ST_OK, store_commit(f->w));
@@ -667,6 +681,7 @@ static void test_outputs(void **state)
         .id = id_new(), .job_id = job, .index = 3, .type = OUTPUT_TEXT, .created_at = 1};
 
     text.type = OUTPUT_TEXT;
+    text.duration_ms = 86400001;
     xreplace(&text.text, "a \"text\"\nof two lines");
     xreplace(&text.node_id, NULL);
     add_output(f, job, 1, 'b');
@@ -691,6 +706,8 @@ static void test_outputs(void **state)
     assert_int_equal(read.item[1].size_bytes, 12345678901);
     assert_int_equal(read.item[1].width, 640);
     assert_int_equal(read.item[1].height, 480);
+    assert_int_equal(read.item[1].duration_ms, 0);
+    assert_int_equal(read.item[2].duration_ms, 86400001);
     assert_int_equal(read.item[1].created_at, 1700000000123);
     assert_int_equal(read.item[1].type, OUTPUT_IMAGE);
     assert_null(read.item[1].text);
@@ -870,6 +887,7 @@ static const char *const tags[] = {NULL, "red", "green"};
 static const char *const tag_texts[] = {"[]", "[\"red\"]", "[\"green\",\"red\"]"};
 static const char *const metadata_texts[] = {"{}", "{\"a\":\"1\"}", "{\"a\":\"1\",\"b\":\"2\"}",
                                              "{\"b\":\"1\",\"a\":\"2\"}"};
+static const char *const templates[] = {NULL, "flux", "flux-dev"};
 static const char *const titles[] = {NULL, "A Cat", "a dog", "100%"};
 
 static struct job_row random_job(const struct job_row *rows, size_t count)
@@ -883,6 +901,8 @@ static struct job_row random_job(const struct job_row *rows, size_t count)
     xreplace(&row.tags_json, tag_texts[pick(3)]);
     xreplace(&row.metadata_json, metadata_texts[pick(4)]);
     xreplace(&row.title, titles[pick(4)]);
+    xreplace(&row.template_name, templates[pick(3)]);
+    row.is_starred = pick(5) == 0;
     if (count > 0 && pick(2) == 0) {
         row.parent_id = rows[pick(count < 5 ? (unsigned)count : 5)].id;
     }
@@ -907,6 +927,8 @@ static bool matches(const struct job_filter *f, const struct job_row *row)
     char tag[16] = "";
     bool is_match = (f->status_mask == 0 || (f->status_mask & (1u << row->status)) != 0) &&
                     is_or_any(f->owner, row->owner) && is_or_any(f->backend, row->backend) &&
+                    is_or_any(f->template_name, row->template_name) &&
+                    (!f->has_starred || f->is_starred == row->is_starred) &&
                     (id_is_none(f->parent_id) || id_eq(f->parent_id, row->parent_id));
 
     for (size_t i = 0; i < f->metadata_count; i++) {
@@ -933,6 +955,9 @@ static struct job_filter random_filter(const struct job_row *rows)
     filter.backend = pick(2) == 0 ? NULL : backends[pick(3)];
     filter.tag = pick(2) == 0 ? NULL : tags[pick(3)];
     filter.text = pick(4) != 0 ? NULL : texts[pick(4)];
+    filter.template_name = pick(2) == 0 ? NULL : templates[pick(3)];
+    filter.has_starred = pick(3) == 0;
+    filter.is_starred = pick(2) == 0;
     if (pick(4) == 0) {
         filter.parent_id = rows[pick(5)].id;
     }
@@ -1037,6 +1062,7 @@ static void test_hostile_filters(void **state)
         assert_count(f, (struct job_filter){.tag = values[i]}, 0);
         assert_count(f, (struct job_filter){.owner = values[i]}, 0);
         assert_count(f, (struct job_filter){.backend = values[i]}, 0);
+        assert_count(f, (struct job_filter){.template_name = values[i]}, 0);
         assert_count(f, (struct job_filter){.text = values[i]}, values[i][0] == '\0' ? 1 : 0);
         assert_count(
             f, (struct job_filter){.metadata_count = 1, .metadata = {{values[i], values[i]}}}, 0);

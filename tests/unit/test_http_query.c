@@ -34,6 +34,8 @@ static void test_defaults(void **state)
     assert_null(f.tag);
     assert_null(f.text);
     assert_null(f.backend);
+    assert_null(f.template_name);
+    assert_false(f.has_starred);
     assert_null(f.owner);
     assert_true(id_is_none(f.after));
     assert_true(id_is_none(f.parent_id));
@@ -51,16 +53,20 @@ static void test_everything(void **state)
     (void)state;
     assert_true(id_parse(span_of(JOB), &id));
     cursor_write(id, cursor);
-    (void)snprintf(
-        target, sizeof target,
-        "/v1/jobs?status=queued,failed&tag=a&q=b+c&backend=gpu0&sort=created_at&limit=200&"
-        "parent_id=" JOB "&cursor=%s&metadata.k=v&metadata.l=",
-        cursor);
+    (void)snprintf(target, sizeof target,
+                   "/v1/"
+                   "jobs?status=queued,failed&tag=a&q=b+c&backend=gpu0&template=x&starred=false&"
+                   "sort=created_at&limit=200&"
+                   "parent_id=" JOB "&cursor=%s&metadata.k=v&metadata.l=",
+                   cursor);
     assert_int_equal(read(target, &uri, &f, &e), ERR_NONE);
     assert_int_equal(f.status_mask, 1U << JOB_QUEUED | 1U << JOB_FAILED);
     assert_string_equal(f.tag, "a");
     assert_string_equal(f.text, "b c");
     assert_string_equal(f.backend, "gpu0");
+    assert_string_equal(f.template_name, "x");
+    assert_true(f.has_starred);
+    assert_false(f.is_starred);
     assert_int_equal(f.sort, SORT_OLDEST);
     assert_int_equal(f.limit, 200);
     assert_true(id_eq(f.parent_id, id));
@@ -84,6 +90,12 @@ static void test_faults(void **state)
         {"/v1/jobs?tag=", "tag"},
         {"/v1/jobs?q=", "q"},
         {"/v1/jobs?backend=", "backend"},
+        {"/v1/jobs?template=", "template"},
+        {"/v1/jobs?template=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+         "template"},
+        {"/v1/jobs?starred=", "starred"},
+        {"/v1/jobs?starred=1", "starred"},
+        {"/v1/jobs?starred=True", "starred"},
         {"/v1/jobs?tag=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "tag"},
         {"/v1/jobs?sort=title", "sort"},
         {"/v1/jobs?sort=", "sort"},

@@ -139,6 +139,7 @@ async def _upload(request: web.Request, save: Any) -> web.Response:
     path, name, wanted = _place(directory, name.lstrip("/"), contents, overwrite)
     if wanted:
         save(life.folders, fields, contents, path)
+    life.journal.note("uploaded", name=name, subfolder=subfolder, bytes=len(contents), is_new=wanted)
     return web.json_response({"name": name, "subfolder": subfolder, "type": kind})
 
 

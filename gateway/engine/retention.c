@@ -1,0 +1,172 @@
+/* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets.
+ *
+ * A part of the turn's transaction, after all that users asked for: what a submission of this turn has
+ * just named is used again, and stays. A job that this turn touches is left for the next time.
+ *
+ * Once in RETENTION_MS, at most BATCH rows a turn; while there is more, with every housekeeping. Files
+ * follow through the trash list.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/job_json.h"
+#include "engine/internal.h"
+
+#define RETENTION_MS 60000
+#define BATCH        RETENTION_BATCH
+#define DAY_MS       (INT64_C(24) * 3600 * 1000)
+
+struct pass {
+    struct engine *engine;
+    int found; /* rows that the store gave, also those that were left */
+    enum st st;
+};
+
+static struct retention *retention_of(struct pass *p) ON_ENGINE;
+static struct retention *retention_of(struct pass *p)
+{
+    return &p->engine->retention;
+}
+
+static void note_touched(struct retention *r, struct id job) ON_ENGINE;
+static void note_touched(struct retention *r, struct id job)
+{
+    r->touched[r->touched_count++] = job; /* one for each visit at most, of which there are BATCH */
+}
+
+static void remove_job(void *arg, struct id job)
+{
+    struct pass *p = arg;
+
+    assume_engine_role();
+    p->found++;
+    if (p->st != ST_OK || jobs_find(p->engine, job) != NULL) {
+        return;
+    }
+    p->st = store_job_delete(p->engine->writer, job);
+    if (p->st == ST_OK) {
+        retention_of(p)->jobs++;
+        note_touched(retention_of(p), job);
+    }
+}
+
+/* The job says what became of its outputs, and is another version: clients may hold the one before. */
+static enum st strip(struct engine *e, struct id job) ON_ENGINE;
+static enum st strip(struct engine *e, struct id job)
+{
+    AUTO(job_row_clear) struct job_row row = {.version = 0};
+    int64_t was_version = 0;
+    char detail[160];
+    enum st st = store_writer_job(e->writer, job, &row);
+
+    if (st != ST_OK) {
+        return st;
+    }
+    (void)snprintf(
+        detail, sizeof detail,
+        "The outputs were removed: those of jobs that are not starred are kept for %" PRId64
+        " days here.",
+        e->config->retention_outputs_days);
+    job_warn(&row, "outputs_removed", detail);
+    was_version = row.version++;
+    st = store_job_save(e->writer, &row, was_version);
+    return st == ST_OK ? store_outputs_delete(e->writer, job) : st;
+}
+
+static bool is_touched(const struct retention *r, struct id job) ON_ENGINE;
+static bool is_touched(const struct retention *r, struct id job)
+{
+    for (size_t i = 0; i < r->touched_count; i++) {
+        if (id_eq(r->touched[i], job)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remove_outputs(void *arg, struct id job)
+{
+    struct pass *p = arg;
+
+    assume_engine_role();
+    p->found++;
+    /* It comes once for each of its outputs. */
+    if (p->st != ST_OK || jobs_find(p->engine, job) != NULL || is_touched(retention_of(p), job)) {
+        return;
+    }
+    p->st = strip(p->engine, job);
+    if (p->st == ST_OK) {
+        retention_of(p)->stripped_jobs++;
+        note_touched(retention_of(p), job);
+    }
+}
+
+static void remove_asset(void *arg, struct id asset)
+{
+    struct pass *p = arg;
+
+    assume_engine_role();
+    p->found++;
+    if (p->st == ST_OK) {
+        p->st = store_asset_delete(p->engine->writer, asset, NULL);
+        retention_of(p)->assets += p->st == ST_OK ? 1 : 0;
+    }
+}
+
+typedef enum st expire_fn(struct store_writer *w, int64_t before, int limit,
+                          void (*visit)(void *arg, struct id id), void *arg);
+
+/* What is older than that many days; 0 = nothing ever is. */
+static void run(struct pass *p, int64_t days, expire_fn *expire,
+                void (*visit)(void *arg, struct id id)) ON_ENGINE;
+static void run(struct pass *p, int64_t days, expire_fn *expire,
+                void (*visit)(void *arg, struct id id))
+{
+    if (days > 0 && p->st == ST_OK && p->found < BATCH) {
+        enum st st =
+            expire(p->engine->writer, clock_wall_ms() - days * DAY_MS, BATCH - p->found, visit, p);
+
+        p->st = st != ST_OK ? st : p->st;
+    }
+}
+
+enum st retention_write(struct engine *e, int64_t mono)
+{
+    const struct config *c = e->config;
+    struct retention *r = &e->retention;
+    struct pass p = {.engine = e, .st = ST_OK};
+
+    r->touched_count = 0;
+    r->jobs = r->stripped_jobs = r->assets = 0;
+    if (mono < r->due_mono_ms) {
+        return ST_OK;
+    }
+    r->due_mono_ms = mono + RETENTION_MS;
+    run(&p, c->retention_jobs_days, store_jobs_expire, remove_job);
+    /* Else they go with their jobs. */
+    if (c->retention_jobs_days == 0 || c->retention_outputs_days < c->retention_jobs_days) {
+        run(&p, c->retention_outputs_days, store_outputs_expire, remove_outputs);
+    }
+    run(&p, c->retention_assets_days, store_assets_expire, remove_asset);
+    if (p.found >= BATCH) {
+        r->due_mono_ms = 0;
+    }
+    return p.st;
+}
+
+void retention_settle(struct engine *e, enum st committed)
+{
+    struct retention *r = &e->retention;
+
+    if (committed == ST_OK && r->jobs + r->stripped_jobs + r->assets > 0) {
+        for (size_t i = 0; i < r->touched_count; i++) {
+            hub_touch(e->hub, r->touched[i], true);
+        }
+        log_info("expired", LOG_I("jobs", r->jobs), LOG_I("jobs_without_outputs", r->stripped_jobs),
+                 LOG_I("assets", r->assets));
+    }
+    r->touched_count = 0;
+    r->jobs = r->stripped_jobs = r->assets = 0;
+}

@@ -1,0 +1,39 @@
+#include "http/room.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "http/internal.h"
+
+#define FRESH_MS 1000
+
+int64_t room_free_bytes(struct http_server *s)
+{
+    int64_t now = clock_mono_ms();
+    int64_t asked = atomic_load(&s->room.asked_mono_ms);
+
+    if (asked == 0 || now - asked >= FRESH_MS) {
+        /* The number before its time: who sees the time sees this number, or one that is newer. */
+        atomic_store(&s->room.free_bytes, blobs_free_bytes(s->parts.blobs));
+        atomic_store(&s->room.asked_mono_ms, now);
+    }
+    return atomic_load(&s->room.free_bytes);
+}
+
+enum errc room_check(struct http_server *s, struct err *e)
+{
+    int64_t needed = s->parts.config->storage_min_free_mb;
+    int64_t free_bytes = 0;
+
+    if (needed == 0) {
+        return ERR_NONE;
+    }
+    free_bytes = room_free_bytes(s);
+    if (free_bytes < 0 || free_bytes >> 20 >= needed) {
+        return ERR_NONE;
+    }
+    return err_set(e, ERR_INSUFFICIENT_STORAGE,
+                   "The disk has %" PRId64 " MiB left; new work needs at least %" PRId64
+                   " MiB. Nothing was stored.",
+                   free_bytes >> 20, needed);
+}
