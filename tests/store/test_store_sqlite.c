@@ -295,6 +295,89 @@ static void test_files_of_others(void **state)
     fixture_open(f);
 }
 
+/* A store as the first version left it: only its migration, and rows as it wrote them. */
+static void make_first_version(struct fixture *f, const struct id *job, const struct id *open_job,
+                               const struct id *output)
+{
+    const struct embedded_file *first = &sqlite_migrations[0];
+    AUTO(free_ptr) char *schema = xasprintf("%.*s", (int)first->len, first->data);
+    AUTO(free_ptr) char *noted = NULL;
+    AUTO(free_ptr) char *rows = NULL;
+    char sha256[65];
+
+    sha256_hex((struct span){first->data, first->len}, sha256);
+    noted =
+        xasprintf("INSERT INTO schema_migration VALUES (1, '%s', '%s', 1)", first->name, sha256);
+    rows = xasprintf(
+        "INSERT INTO job (id, version, created_at, status, phase, priority, title, tags_json,"
+        " metadata_json, warnings_json, completed_at, timeout_ms, attempt, max_attempts, deaths,"
+        " is_delivered, nodes_total) VALUES"
+        " ('%s', 9, 1000, 'succeeded', NULL, 5, 'old', '[\"t\"]', '{}', '[]', 2000, 0, 1, 3, 0, 1, "
+        "2),"
+        " ('%s', 1, 1500, 'queued', 'waiting', 0, NULL, '[]', '{}', '[]', NULL, 0, 0, 3, 0, 0, 2);"
+        "INSERT INTO job_graph SELECT id, CAST('{\"1\":{}}' AS BLOB) FROM job;"
+        "INSERT INTO output VALUES ('%s', '%s', 0, '2', 'a.png', 'image', 'image/png', 5,"
+        " '%064d', 1, 2, NULL, 1, 1900);"
+        "INSERT INTO trash VALUES ('%064x')",
+        job->text, open_job->text, output->text, job->text, 1, 10);
+    tamper(path_of(f), "PRAGMA journal_mode = WAL");
+    tamper(path_of(f), schema);
+    tamper(path_of(f), noted);
+    tamper(path_of(f), rows);
+}
+
+static void take_letter(void *arg, const char *sha256)
+{
+    char *last = arg;
+
+    *last = sha256[63];
+}
+
+/* Everything that the first version kept is there, and its outputs are under the new triggers. */
+static void test_store_of_the_first_version(void **state)
+{
+    struct fixture *f = *state;
+    struct id job = id_new();
+    struct id open_job = id_new();
+    struct id output = id_new();
+    AUTO(job_row_clear) struct job_row row = {.version = 0};
+    AUTO(job_output_clear) struct job_output read = {.index = 7};
+    char value[256];
+    char trashed = '?';
+
+    fixture_close(f);
+    (void)snprintf(f->url, sizeof f->url, "sqlite:%s/first.db", f->dir);
+    make_first_version(f, &job, &open_job, &output);
+    fixture_open(f);
+    assert_st(ST_OK, store_job(f->r, job, &row));
+    assert_string_equal(row.title, "old");
+    assert_int_equal(row.version, 9);
+    assert_int_equal(row.completed_at, 2000);
+    assert_null(row.template_name);
+    assert_string_equal(row.input_json, "{}");
+    assert_null(row.seed);
+    assert_null(row.primary_node);
+    assert_false(row.is_starred);
+    assert_st(ST_OK, store_output(f->r, output, &read));
+    assert_int_equal(read.width, 1);
+    assert_int_equal(read.duration_ms, 0);
+    assert_int_equal(read.created_at, 1900);
+    look(path_of(f), "SELECT max(number) > 1 FROM schema_migration", value);
+    assert_string_equal(value, "1");
+
+    assert_st(ST_OK, store_trash(f->w, 9, take_letter, &trashed));
+    assert_int_equal(trashed, 'a'); /* what waited to be removed still does */
+    assert_st(ST_OK, store_begin(f->w));
+    assert_st(ST_OK, store_trash_done(
+                         f->w, "000000000000000000000000000000000000000000000000000000000000000a"));
+    assert_st(ST_OK, store_job_delete(f->w, job));
+    assert_st(ST_OK, store_commit(f->w));
+    assert_st(ST_OK, store_trash(f->w, 9, take_letter, &trashed));
+    assert_int_equal(trashed, '1');
+    job_row_clear(&row);
+    assert_st(ST_OK, store_job(f->r, open_job, &row));
+}
+
 static void open_and_die(void *arg)
 {
     const struct fixture *f = arg;
@@ -355,6 +438,32 @@ static void test_several_open_a_new_file(void **state)
 
 /* ---- integrity after kill -9 --------------------------------------------------------------------- */
 
+static void forget_asset(void *arg, struct id asset)
+{
+    child_check(store_asset_delete(arg, asset, NULL) == ST_OK);
+}
+
+/* A job with a file whose asset comes with it, and goes at once: only the job keeps it. */
+static enum st insert_with_asset(struct store_writer *w, const struct job_row *row, char letter)
+{
+    struct job_file file = {.name = "comfygate/x.png"};
+    char type[] = "image/png";
+    struct asset asset = {.id = id_new(), .type = OUTPUT_IMAGE, .content_type = type};
+    enum st st = ST_OK;
+
+    memset(file.sha256, letter, 64);
+    memset(asset.sha256, letter, 64);
+    st = store_job_insert(w,
+                          &(struct arrival){.row = row,
+                                            .graph = SPAN_LIT("{}"),
+                                            .file = &file,
+                                            .file_count = 1,
+                                            .asset = &asset,
+                                            .asset_count = 1},
+                          NULL, NULL);
+    return st == ST_OK ? store_assets_expire(w, INT64_MAX, 100, forget_asset, w) : st;
+}
+
 static void churn_until_killed(void *arg)
 {
     struct fixture *f = arg;
@@ -369,7 +478,7 @@ static void churn_until_killed(void *arg)
         xreplace(&row.tags_json, "[\"a\",\"b\"]");
         xreplace(&row.metadata_json, "{\"k\":\"v\"}");
         child_check(store_begin(f->w) == ST_OK);
-        child_check(insert_plain(f->w, &row) == ST_OK);
+        child_check(insert_with_asset(f->w, &row, (char)('a' + n % 7)) == ST_OK);
         child_check(store_output_insert(f->w, &output) == ST_OK);
         if (n >= 50) {
             child_check(store_job_delete(f->w, kept[n % 50]) == ST_OK);
@@ -386,7 +495,9 @@ static void test_integrity_after_kills(void **state)
         "SELECT count(*) FROM job_graph WHERE job_id NOT IN (SELECT id FROM job)",
         "SELECT count(*) FROM output WHERE job_id NOT IN (SELECT id FROM job)",
         "SELECT count(*) FROM job WHERE id NOT IN (SELECT job_id FROM job_graph)",
-        "SELECT count(*) FROM trash WHERE sha256 IN (SELECT sha256 FROM output)",
+        "SELECT count(*) FROM job_file WHERE job_id NOT IN (SELECT id FROM job)",
+        "SELECT count(*) FROM trash WHERE sha256 IN (SELECT sha256 FROM output)"
+        " OR sha256 IN (SELECT sha256 FROM asset) OR sha256 IN (SELECT sha256 FROM job_file)",
     };
     struct fixture *f = *state;
     char value[256];
@@ -553,6 +664,11 @@ static struct job_filter filter_of(unsigned bits)
     if ((bits & 128) != 0) {
         filter.parent_id = id_new();
     }
+    if ((bits & 512) != 0) {
+        filter.template_name = "m";
+    }
+    filter.has_starred = (bits & 1024) != 0;
+    filter.is_starred = (bits & 2048) != 0;
     if ((bits & 256) != 0) {
         filter.after = id_new();
     }
@@ -566,7 +682,7 @@ static void test_plans_of_lists(void **state)
     struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
     bool has_more = false;
 
-    for (unsigned bits = 0; bits < 1u << 9; bits++) {
+    for (unsigned bits = 0; bits < 1u << 12; bits++) {
         struct job_filter filter = filter_of(bits);
 
         assert_st(ST_OK, store_jobs(f->r, &filter, ignore_row, NULL, &has_more));
@@ -576,21 +692,73 @@ static void test_plans_of_lists(void **state)
     }
 }
 
-/* Steps of SQLite's machine that a list took; the same on every machine. */
-static int steps_of(struct fixture *f, const struct job_filter *filter)
+static void ignore_entry(void *arg, const struct output_entry *entry)
 {
+    (void)arg;
+    (void)entry;
+}
+
+/* The same of the gallery. Outputs of starred jobs are looked up by their jobs, and sorted. */
+static void test_plans_of_the_gallery(void **state)
+{
+    struct fixture *f = *state;
     struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
     bool has_more = false;
+
+    for (unsigned bits = 0; bits < 1u << 6; bits++) {
+        struct output_filter filter = {
+            .has_type = (bits & 1) != 0,
+            .template_name = (bits & 2) != 0 ? "m" : NULL,
+            .owner = (bits & 4) != 0 ? "o" : NULL,
+            .text = (bits & 8) != 0 ? "t" : NULL,
+            .sort = (bits & 16) != 0 ? SORT_OLDEST : SORT_NEWEST,
+            .after = (bits & 32) != 0 ? id_new() : ID_NONE,
+            .limit = 10,
+        };
+
+        assert_st(ST_OK, store_output_list(f->r, &filter, ignore_entry, NULL, &has_more));
+        for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
+            check_plan(r->h.db, sqlite3_sql(r->h.list[i]));
+        }
+    }
+}
+
+/* Steps of SQLite's machine that a list took; the same on every machine. */
+static int steps_since(struct fixture *f)
+{
+    struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
     int steps = 0;
 
-    for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
-        (void)sqlite3_stmt_status(r->h.list[i], SQLITE_STMTSTATUS_VM_STEP, 1);
-    }
-    assert_st(ST_OK, store_jobs(f->r, filter, ignore_row, NULL, &has_more));
     for (size_t i = 0; i < LIST_CACHE && r->h.list[i] != NULL; i++) {
         steps += sqlite3_stmt_status(r->h.list[i], SQLITE_STMTSTATUS_VM_STEP, 1);
     }
     return steps;
+}
+
+static int steps_of(struct fixture *f, const struct job_filter *filter)
+{
+    bool has_more = false;
+
+    (void)steps_since(f);
+    assert_st(ST_OK, store_jobs(f->r, filter, ignore_row, NULL, &has_more));
+    return steps_since(f);
+}
+
+static int gallery_steps_of(struct fixture *f, const struct output_filter *filter)
+{
+    bool has_more = false;
+
+    (void)steps_since(f);
+    assert_st(ST_OK, store_output_list(f->r, filter, ignore_entry, NULL, &has_more));
+    return steps_since(f);
+}
+
+static void insert_output(struct fixture *f, struct id job, enum output_type type)
+{
+    AUTO(job_output_clear) struct job_output output = new_output(job, 0, 'a');
+
+    output.type = type;
+    assert_st(ST_OK, store_output_insert(f->w, &output));
 }
 
 /* A page costs its length, not the length of the table: three failed jobs among many queued ones,
@@ -609,6 +777,20 @@ static void test_lists_cost_their_page(void **state)
         {.limit = 20, .tag = "often", .sort = SORT_OLDEST},
         {.limit = 20, .metadata_count = 1, .metadata = {{"k", "rare"}}},
         {.limit = 20, .backend = "rare"},
+        {.limit = 20, .template_name = "rare"},
+        {.limit = 20, .template_name = "often", .sort = SORT_OLDEST},
+        {.limit = 20, .has_starred = true, .is_starred = true},
+        {.limit = 20, .has_starred = true},
+        {.limit = 20, .has_starred = true, .is_starred = true, .tag = "often"},
+    };
+    static const struct output_filter gallery[] = {
+        {.limit = 20},
+        {.limit = 20, .sort = SORT_OLDEST},
+        {.limit = 20, .has_type = true, .type = OUTPUT_VIDEO},
+        {.limit = 20, .has_type = true, .type = OUTPUT_IMAGE},
+        {.limit = 20, .template_name = "often"},
+        {.limit = 20, .is_starred_only = true},
+        {.limit = 20, .is_starred_only = true, .has_type = true, .type = OUTPUT_IMAGE},
     };
     struct fixture *f = *state;
 
@@ -623,9 +805,19 @@ static void test_lists_cost_their_page(void **state)
         xreplace(&row.backend, is_rare ? "rare" : "often");
         xreplace(&row.tags_json, is_rare ? "[\"often\",\"rare\"]" : "[\"often\"]");
         xreplace(&row.metadata_json, is_rare ? "{\"k\":\"rare\"}" : "{\"k\":\"often\"}");
+        xreplace(&row.template_name, is_rare ? "rare" : "often");
+        row.is_starred = is_rare;
         assert_st(ST_OK, insert_plain(f->w, &row));
+        insert_output(f, row.id, is_rare ? OUTPUT_VIDEO : OUTPUT_IMAGE);
     }
     assert_st(ST_OK, store_commit(f->w));
+    for (size_t i = 0; i < COUNT_OF(gallery); i++) {
+        int steps = gallery_steps_of(f, &gallery[i]);
+
+        if (steps > 20 * 200) {
+            fail_msg("gallery %zu took %d steps", i, steps);
+        }
+    }
     for (size_t i = 0; i < COUNT_OF(filters); i++) {
         int steps = steps_of(f, &filters[i]);
 
@@ -649,6 +841,7 @@ int main(void)
         sqlite_test(test_changed_migration),
         sqlite_test(test_newer_database),
         sqlite_test(test_files_of_others),
+        sqlite_test(test_store_of_the_first_version),
         sqlite_test(test_crash_while_migrating),
         sqlite_test(test_several_open_a_new_file),
         sqlite_test(test_integrity_after_kills),
@@ -656,6 +849,7 @@ int main(void)
         sqlite_test(test_health_of_a_small_disk),
         sqlite_test(test_plans_of_fixed_statements),
         sqlite_test(test_plans_of_lists),
+        sqlite_test(test_plans_of_the_gallery),
         sqlite_test(test_lists_cost_their_page),
     };
 
