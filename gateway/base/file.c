@@ -138,3 +138,11 @@ bool file_sync_dir(const char *path)
 
     return fd >= 0 && fsync(fd) == 0;
 }
+
+int file_take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}

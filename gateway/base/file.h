@@ -23,6 +23,8 @@ enum errc file_read_regular(const char *path, size_t max, struct buf *out, struc
 bool file_make_dirs(const char *path) MUST_CHECK;
 /* Makes the names in a folder durable: after a rename or unlink, before relying on it. */
 bool file_sync_dir(const char *path) MUST_CHECK;
+/* Hands the descriptor over: gives it, and sets *fd to -1. */
+int file_take(int *fd);
 /* For AUTO: closes *fd unless it is negative, and sets it to -1. */
 void file_close(int *fd);
 

@@ -67,24 +67,26 @@ static void list_names(const cJSON *properties, struct buf *out)
     }
 }
 
-static int read_word(const struct cli *cli, const char *word, const cJSON *properties,
-                     struct param *out)
+static bool read_word(const struct cli *cli, const char *word, const cJSON *properties,
+                      struct param *out, int *code)
 {
     AUTO(buf_clear) struct buf known = BUF_INIT(KNOWN_MAX);
     const char *equals = strchr(word, '=');
 
     if (equals == NULL || equals == word) {
-        return cli_usage(cli, "-p wants NAME=VALUE, not \"%.80s\"", word);
+        *code = cli_usage(cli, "-p wants NAME=VALUE, not \"%.80s\"", word);
+        return false;
     }
     out->name = xstrndup(word, (size_t)(equals - word));
     out->value = equals + 1;
     out->schema = cJSON_GetObjectItemCaseSensitive(properties, out->name);
     if (out->schema == NULL) {
         list_names(properties, &known);
-        return cli_usage(cli, "the template has no parameter \"%.40s\"; it has: %s", out->name,
-                         buf_str(&known));
+        *code = cli_usage(cli, "the template has no parameter \"%.40s\"; it has: %s", out->name,
+                          buf_str(&known));
+        return false;
     }
-    return EXIT_OK;
+    return true;
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------ */
@@ -117,7 +119,7 @@ static int upload(struct cli *cli, const char *path, struct json_out *o, const c
 
     if (file == NULL || fstat(fileno(file), &about) != 0 || !S_ISREG(about.st_mode)) {
         return cli_failed(cli, "cannot read the file %s: %s", path,
-                          file == NULL ? strerror(errno) : "it is no regular file");
+                          file == NULL ? strerrordesc_np(errno) : "it is no regular file");
     }
     (void)buf_append_str(&target, "/v1/assets?name=");
     client_escape(&target, base_name(path));
@@ -275,12 +277,13 @@ static int put_word(struct cli *cli, const struct words *params, size_t at, cons
                     struct json_out *o)
 {
     AUTO(param_clear) struct param p = {.name = NULL};
-    int code = read_word(cli, params->item[at], properties, &p);
-    bool is_list = code == EXIT_OK && strcmp(type_of(p.schema), "array") == 0;
+    int code = EXIT_OK;
+    bool is_list = false;
 
-    if (code != EXIT_OK) {
+    if (!read_word(cli, params->item[at], properties, &p, &code)) {
         return code;
     }
+    is_list = strcmp(type_of(p.schema), "array") == 0;
     if (is_repeated(params, at, p.name)) {
         return is_list ? EXIT_OK : cli_usage(cli, "-p %s is given twice", p.name);
     }

@@ -164,15 +164,6 @@ static int spawn(struct call *c, const int fd[3], pid_t *pid)
     return rc;
 }
 
-/* Hands over what an AUTO variable owns. */
-static int take_fd(int *fd)
-{
-    int taken = *fd;
-
-    *fd = -1;
-    return taken;
-}
-
 static enum errc start(struct call *c, int in_fd, int out_fd, struct child *child, struct err *e)
 {
     int ends[2] = {-1, -1};
@@ -194,7 +185,7 @@ static enum errc start(struct call *c, int in_fd, int out_fd, struct child *chil
         return err_set(e, ERR_INTERNAL_ERROR, "%s cannot be started: %s.", c->argv[0],
                        strerrordesc_np(rc));
     }
-    child->pipe = take_fd(&reader);
+    child->pipe = file_take(&reader);
     return ERR_NONE;
 }
 

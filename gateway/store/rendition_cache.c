@@ -51,7 +51,7 @@ enum errc rendition_cache_open(const char *dir, struct rendition_cache **out, st
     }
     if (!file_make_dirs(folder)) {
         return err_set(e, ERR_INTERNAL_ERROR, "The folder %.200s cannot be made: %s.", folder,
-                       strerror(errno));
+                       strerrordesc_np(errno));
     }
     remove_all(folder, TEMPORARY);
     c = xcalloc(1, sizeof *c);
@@ -87,8 +87,7 @@ bool rendition_cache_find(struct rendition_cache *c, const char *sha256, const c
         return false;
     }
     *out_size = about.st_size;
-    *out_fd = fd;
-    fd = -1;
+    *out_fd = file_take(&fd);
     return true;
 }
 
@@ -103,7 +102,7 @@ enum errc rendition_cache_begin(struct rendition_cache *c, struct rendition_file
         return errno == ENOSPC || errno == EDQUOT
                    ? err_set(e, ERR_INSUFFICIENT_STORAGE, "The disk is full.")
                    : err_set(e, ERR_INTERNAL_ERROR, "A file for the picture cannot be made: %s.",
-                             strerror(errno));
+                             strerrordesc_np(errno));
     }
     *out = file;
     return ERR_NONE;

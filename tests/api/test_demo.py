@@ -138,6 +138,10 @@ def test_once_ends_with_a_picture(demo, clone):
     assert len(set(percents)) >= 5 and percents == sorted(percents), percents
     assert "step 3 of 20" in run.text
     assert "fetched from" in run.text
+    for what in ("edited", "enlarged", "moving", "pattern", "varied"):
+        made = re.search(rf"^  {what} +(demo-data/pictures/\S+)", run.text, re.MULTILINE)
+        assert made, run.text[-3000:]
+        assert (clone / made.group(1)).read_bytes().startswith(b"RIFF" if what == "moving" else b"\x89PNG")
     assert processes_in(clone) == []
 
 
