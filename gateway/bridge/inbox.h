@@ -24,7 +24,15 @@
 #include "core/job.h"
 #include "core/submit.h"
 
-enum cmd_kind { CMD_SUBMIT, CMD_CANCEL, CMD_PATCH, CMD_DELETE, CMD_ASSET_PUT, CMD_ASSET_DELETE };
+enum cmd_kind {
+    CMD_SUBMIT,
+    CMD_CANCEL,
+    CMD_PATCH,
+    CMD_DELETE,
+    CMD_ASSET_PUT,
+    CMD_ASSET_DELETE,
+    CMD_REFRESH_NODES /* every ComfyUI is asked anew what it has; answered before they are */
+};
 
 struct cmd {
     struct list node; /* the inbox's */

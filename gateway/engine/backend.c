@@ -33,6 +33,7 @@ void backend_init(struct backend *b, struct engine *e, const struct backend_addr
     b->connect_due_mono_ms = 1;
     b->look_due_mono_ms = 1;
     b->system_due_mono_ms = 1;
+    b->nodes_due_mono_ms = 1;
     b->is_view_stale = true;
     list_init(&b->abandoned);
     (void)snprintf(b->reason, sizeof b->reason, "not connected yet");
@@ -83,10 +84,8 @@ bool backend_takes_work(const struct backend *b)
            clock_mono_ms() >= b->hold_until_mono_ms;
 }
 
-/* Doubles with each failure in a row; half of it is chance, so that many gateways do not knock at
- * once. */
-static int64_t backoff(const struct backend *b, int failures) ON_ENGINE;
-static int64_t backoff(const struct backend *b, int failures)
+/* Half of it is chance so that many gateways do not knock at once. */
+int64_t backend_pause(const struct backend *b, int failures)
 {
     int64_t pause = b->engine->config->backend_backoff_min_ms;
     int64_t max = b->engine->config->backend_backoff_max_ms;
@@ -127,7 +126,7 @@ void backend_lost(struct backend *b, const char *reason)
         backend_set(b, BACKEND_DOWN, "%s", reason);
     }
     look_soon(b, b->live_count > 0 ? b->engine->config->backend_poll_ms
-                                   : backoff(b, b->look_failures));
+                                   : backend_pause(b, b->look_failures));
 }
 
 void backend_hold(struct backend *b, const char *reason)
@@ -135,7 +134,7 @@ void backend_hold(struct backend *b, const char *reason)
     int64_t pause = 0;
 
     b->holds++;
-    pause = backoff(b, b->holds);
+    pause = backend_pause(b, b->holds);
     b->hold_until_mono_ms = clock_mono_ms() + pause;
     backend_set(b, BACKEND_DOWN, "%s", reason);
     look_soon(b, pause + 1); /* it is up again when a look after that says so */
@@ -349,6 +348,7 @@ static void on_opened(void *arg)
     b->is_view_stale = true;
     b->system_due_mono_ms = 1;
     upload_forget(b);
+    nodes_opened(b);
     look_soon(b, 0);
     log_info("ws_opened", LOG_S("backend", b->address->name), LOG_S("client", b->client_id),
              LOG_I("opened", b->connections_opened));
@@ -367,10 +367,10 @@ static void on_closed(void *arg, const char *reason)
     b->is_view_stale = true;
     b->status_due_mono_ms = 0;
     if (b->is_ws_closing_as_deaf) {
-        pause = b->deaf_in_a_row > 1 ? backoff(b, b->deaf_in_a_row - 1) : 0;
+        pause = b->deaf_in_a_row > 1 ? backend_pause(b, b->deaf_in_a_row - 1) : 0;
         b->is_ws_closing_as_deaf = false;
     } else {
-        pause = backoff(b, ++b->failures);
+        pause = backend_pause(b, ++b->failures);
     }
     b->connect_due_mono_ms = clock_mono_ms() + pause + 1;
     look_soon(b, 0);
@@ -483,5 +483,6 @@ void backend_tick(struct backend *b, int64_t mono)
     if (b->system == NULL && mono >= b->system_due_mono_ms) {
         ask_system(b, mono);
     }
+    nodes_tick(b, mono);
     look_tick(b, mono);
 }

@@ -128,6 +128,17 @@ static void submit(struct engine *e, struct cmd *c)
     }
 }
 
+/* Writes nothing, so that no commit is to be waited for. */
+static void refresh_nodes(struct engine *e, struct cmd *c) ON_ENGINE;
+static void refresh_nodes(struct engine *e, struct cmd *c)
+{
+    for (size_t i = 0; i < e->backend_count; i++) {
+        nodes_soon(&e->backend[i]);
+    }
+    list_remove(&c->node);
+    list_push(&e->answered, &c->node);
+}
+
 void commands_collect(struct engine *e)
 {
     struct list fresh;
@@ -155,6 +166,9 @@ void commands_collect(struct engine *e)
         case CMD_ASSET_PUT:
         case CMD_ASSET_DELETE:
             break; /* all is done in the transaction */
+        case CMD_REFRESH_NODES:
+            refresh_nodes(e, c);
+            break;
         }
     }
     list_move_all(&e->commands, &fresh);
@@ -225,6 +239,7 @@ static enum st write_command(struct engine *e, struct cmd *c)
         return write_asset(e, c);
     case CMD_CANCEL:
     case CMD_PATCH:
+    case CMD_REFRESH_NODES:
         break;
     }
     return ST_OK;
