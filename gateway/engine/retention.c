@@ -58,6 +58,7 @@ static enum st strip(struct engine *e, struct id job)
 {
     AUTO(job_row_clear) struct job_row row = {.version = 0};
     int64_t was_version = 0;
+    int64_t days = e->config->retention_outputs_days;
     char detail[160];
     enum st st = store_writer_job(e->writer, job, &row);
 
@@ -67,8 +68,8 @@ static enum st strip(struct engine *e, struct id job)
     (void)snprintf(
         detail, sizeof detail,
         "The outputs were removed: those of jobs that are not starred are kept for %" PRId64
-        " days here.",
-        e->config->retention_outputs_days);
+        " day%s here.",
+        days, days == 1 ? "" : "s");
     job_warn(&row, "outputs_removed", detail);
     was_version = row.version++;
     st = store_job_save(e->writer, &row, was_version);
