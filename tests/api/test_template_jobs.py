@@ -4,6 +4,10 @@ Whether every shipped template binds rightly is told by the unit test of templat
 """
 import base64
 import concurrent.futures
+import http.server
+import ssl
+import subprocess
+import threading
 
 import pytest
 
@@ -346,3 +350,88 @@ def test_list_by_template(stages):
     stage.gateway.json("POST", "/v1/jobs", json={"workflow": {"1": {"class_type": "A"}}})
     assert [each["id"] for each in stage.gateway.json("GET", "/v1/jobs?template=test-pattern")["data"]] == [job["id"]]
     assert stage.gateway.json("GET", "/v1/jobs?template=none")["data"] == []
+
+
+# ---- pictures by address -----------------------------------------------------------------------------------
+
+
+class _Pictures(http.server.BaseHTTPRequestHandler):
+    """/<name> answers what the test has put there: bytes, or a status."""
+
+    def do_GET(self):
+        found = self.server.pictures.get(self.path, 404)
+        self.server.asked.append(self.path)
+        if isinstance(found, int):
+            self.send_response(found)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(found)))
+        self.end_headers()
+        self.wfile.write(found)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """An https server on loopback, with a certificate that only `ca_file` vouches for."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", tmp_path / "key.pem", "-out",
+                    tmp_path / "ca.pem"], check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pictures)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.pictures, server.asked = {}, []
+    server.url = f"https://localhost:{server.server_port}"
+    server.settings = {"inputs_urls": "on", "fetch_ports": str(server.server_port), "fetch_allow": "127.0.0.0/8,::1/128",
+                       "fetch_ca_file": str(tmp_path / "ca.pem")}
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_picture_by_address(stages, pictures):
+    stage = stages(**pictures.settings)
+    pictures.pictures["/a.png"] = files.picture((11, 22, 33))
+    job = run(stage, "test-edit", input={"image": pictures.url + "/a.png", "strength": 0})
+    assert files.look(stage.content(primary(job))).getpixel((0, 0)) == (11, 22, 33)
+    assert job["input"]["image"].startswith("asset:") and pictures.asked == ["/a.png"]
+    again = stage.finish(stage.gateway.json("POST", f"/v1/jobs/{job['id']}/retry", json={}))
+    assert again["input"] == job["input"] and pictures.asked == ["/a.png"], "what was fetched is an asset from then on"
+
+
+def test_addresses_that_give_no_picture(stages, pictures):
+    stage = stages(assets_max_bytes=100000, **pictures.settings)
+    pictures.pictures.update({"/page": b"<html>", "/large.png": files.noise(300, 300), "/500": 500})
+    refused(stage, 422, "url_fetch_failed", "test-edit", input={"image": pictures.url + "/none.png"})
+    refused(stage, 422, "url_fetch_failed", "test-edit", input={"image": pictures.url + "/500"})
+    refused(stage, 415, "unsupported_media_type", "test-edit", input={"image": pictures.url + "/page"})
+    answer = stage.gateway.request("POST", "/v1/jobs", json={"template": "test-edit",
+                                                             "input": {"image": pictures.url + "/large.png"}})
+    assert answer.status in (413, 422), answer
+    assert stage.gateway.json("GET", "/v1/jobs")["data"] == []
+
+
+def test_addresses_inside_are_not_asked(stages, pictures):
+    """The server is there; it is the address that is not to be asked."""
+    stage = stages(**{**pictures.settings, "fetch_allow": ""})
+    pictures.pictures["/a.png"] = files.picture()
+    for host in ("localhost", "127.0.0.1", "[::1]", "127.1", "2130706433", "0x7f.1"):
+        problem = refused(stage, 403, "url_not_allowed", "test-edit",
+                          input={"image": f"https://{host}:{pictures.server_port}/a.png"})
+        assert problem["errors"][0]["pointer"] == "/input/image"
+    assert pictures.asked == []
+
+
+def test_the_gateway_and_its_comfyui_are_never_asked(stages, pictures):
+    stage = stages(**pictures.settings)
+    for port in (stage.gateway.port, stage.sim.port):
+        answer = stage.gateway.request("POST", "/v1/jobs", json={
+            "template": "test-edit", "input": {"image": f"https://localhost:{port}/livez"}})
+        assert answer.status in (403, 422) and answer.problem()[0] in ("url_not_allowed", "url_fetch_failed")
