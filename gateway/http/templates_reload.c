@@ -1,6 +1,7 @@
 /* templates_reload.c - POST /v1/templates/reload (reloadTemplates): read all folders anew.
  *
- * The folders are read on a helper thread. No ComfyUI is asked.
+ * The folders are read on a helper thread. Then each ComfyUI is asked anew what it has: who adds a
+ * template has often added what it needs, too. That is not waited for.
  */
 #include <stdlib.h>
 
@@ -44,6 +45,7 @@ static void write_broken(struct json_out *o, const struct template_report *repor
     jo_end(o);
 }
 
+/* Whether the engine took the command is no part of the answer: the templates are read. */
 static enum MHD_Result answer(struct request *r)
 {
     AUTO(buf_clear) struct buf body = BUF_INIT(ANSWER_MAX);
@@ -68,6 +70,12 @@ static void read_anew(struct request *r)
     template_report_log(report);
 }
 
+static enum MHD_Result refresh_nodes(struct request *r)
+{
+    r->cmd.kind = CMD_REFRESH_NODES;
+    return request_push(r, answer);
+}
+
 enum MHD_Result templates_reload(struct request *r)
 {
     struct err e;
@@ -78,5 +86,5 @@ enum MHD_Result templates_reload(struct request *r)
     }
     r->op = xcalloc(1, sizeof(struct template_report));
     r->op_free = free_report;
-    return request_offload(r, read_anew, answer);
+    return request_offload(r, read_anew, refresh_nodes);
 }

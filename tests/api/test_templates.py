@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from sim import Sim, wait_until
 from template_folders import WORKFLOW, make, write_template
 
 SHIPPED = sorted(path.parent.name for path in
@@ -316,6 +317,128 @@ def test_nothing_is_known_without_a_comfyui(own, folder):
     assert get(own, "mine")["backends"] == [{"name": "gpu0", "available": None, "reasons": []}]
     assert listed(own, "?available=true") == {}
     assert list(listed(own, "?available=false")) == ["bad"]
+
+
+LORAS = {"type": "array", "maxItems": 4, "x-options": {"source": "models:nonsense"},
+         "items": {"type": "object", "required": ["name"], "additionalProperties": False,
+                   "properties": {"name": {"type": "string", "x-options": {"source": "models:loras"}}}},
+         "x-comfy": {"op": "lora-chain", "loader": "LoraLoaderModelOnly", "model": {"title": "Model", "output": 0}}}
+CHECKPOINT = {"class_type": "CheckpointLoaderSimple", "_meta": {"title": "Model"},
+              "inputs": {"ckpt_name": "mine.safetensors"}}
+URL = "https://example.com/mine.safetensors"
+
+
+def tell(sim, change):
+    """From now on the sim's /object_info is what `change` makes of it."""
+    sim.faults({})
+    info = sim.get("/object_info")
+    change(info)
+    sim.faults({"http_fail": {"path": "/object_info", "status": 200, "content_type": "application/json",
+                              "body": json.dumps(info)}})
+
+
+def ckpts(info):
+    return info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
+
+
+@pytest.fixture
+def sims():
+    """Two of them."""
+    with Sim() as first, Sim() as second:
+        yield first, second
+
+
+def until_available(gateway, name, wanted):
+    return wait_until(lambda: next((row for row in listed(gateway).values()
+                                    if row["name"] == name and row["available"] is wanted), None),
+                      what=f"{name} is {wanted}")
+
+
+def test_a_node_that_is_missing_and_comes(gateways, folder, sims):
+    sim, _ = sims
+    write_template(folder, "mine")
+    write_template(folder, "needs", requires={"nodes": ["NobodyHasThis"]})
+    tell(sim, lambda info: info.pop("EmptyImage"))
+    gateway = gateways(templates_dir=folder, templates_shipped="off", backends=f"gpu0={sim.url}")
+    row = until_available(gateway, "mine", False)
+    assert row["unavailable_reasons"] == [{
+        "pointer": "/workflow/1/class_type", "code": "missing_node",
+        "detail": 'the connected ComfyUI has no node "EmptyImage"'}]
+    assert get(gateway, "mine")["backends"] == [
+        {"name": "gpu0", "available": False, "reasons": row["unavailable_reasons"]}]
+    tag = {"If-None-Match": gateway.request("GET", "/v1/templates/mine").header("ETag")}
+    assert gateway.request("GET", "/v1/templates/mine", headers=tag).status == 304
+
+    sim.faults({})
+    assert reload(gateway)["changed"] == [], "it is ComfyUI that has changed"
+    assert until_available(gateway, "mine", True)["unavailable_reasons"] == []
+    assert gateway.request("GET", "/v1/templates/mine", headers=tag).status == 200
+    needs = until_available(gateway, "needs", False)
+    assert needs["unavailable_reasons"][0]["pointer"] == "/requires/nodes/0"
+    assert list(listed(gateway, "?available=true")) == ["mine"]
+    assert list(listed(gateway, "?available=false")) == ["needs"]
+
+
+def test_a_model_that_is_missing_is_told_with_its_address(gateways, folder, sims):
+    sim, _ = sims
+    write_template(folder, "mine", {"/workflow/3": CHECKPOINT}, requires={"models": [
+        {"folder": "checkpoints", "name": "mine.safetensors", "url": URL}]})
+    gateway = gateways(templates_dir=folder, templates_shipped="off", backends=f"gpu0={sim.url}")
+    reason = until_available(gateway, "mine", False)["unavailable_reasons"][0]
+    assert (reason["code"], reason["pointer"]) == ("missing_model", "/workflow/3/inputs/ckpt_name")
+    assert "models/checkpoints" in reason["detail"] and URL in reason["detail"]
+    tell(sim, lambda info: ckpts(info).append("mine.safetensors"))
+    reload(gateway)
+    until_available(gateway, "mine", True)
+
+
+def test_one_backend_is_enough_and_the_reasons_are_those_of_the_best(gateways, folder, sims):
+    poor, rich = sims
+    write_template(folder, "mine")
+    tell(poor, lambda info: (info.pop("EmptyImage"), info.pop("SaveImage")))
+    tell(rich, lambda info: info.pop("EmptyImage"))
+    gateway = gateways(templates_dir=folder, templates_shipped="off",
+                       backends=f"poor={poor.url},rich={rich.url},gone=http://127.0.0.1:9")
+    wait_until(lambda: [len(backend["reasons"]) for backend in get(gateway, "mine")["backends"]] == [2, 1, 0],
+               what="both are known")
+    row = listed(gateway)["mine"]
+    assert row["available"] is False and len(row["unavailable_reasons"]) == 1
+    assert [backend["available"] for backend in get(gateway, "mine")["backends"]] == [False, False, None]
+    rich.faults({})
+    reload(gateway)
+    assert until_available(gateway, "mine", True)["unavailable_reasons"] == []
+    assert [backend["available"] for backend in get(gateway, "mine")["backends"]] == [False, True, None]
+
+
+def options(gateway, query):
+    schema = get(gateway, "mine", query)["input_schema"]["properties"]["loras"]
+    return schema["x-options"], schema["items"]["properties"]["name"]["x-options"]
+
+
+def test_the_options_of_all_backends_together(gateways, folder, sims):
+    first, second = sims
+    known = sorted(first.get("/models/loras"))
+
+    def with_more(info):
+        info["LoraLoader"]["input"]["required"]["lora_name"][0].append("a/mine.safetensors")
+
+    write_template(folder, "mine", {"/workflow/3": CHECKPOINT, "/input/properties/loras": LORAS,
+                                    "/workflow/4": {"class_type": "PreviewAny", "inputs": {"source": ["3", 0]}}})
+    gateway = gateways(templates_dir=folder, templates_shipped="off", backends="gone=http://127.0.0.1:9")
+    assert options(gateway, "?expand=options") == ({"source": "models:nonsense"}, {"source": "models:loras"})
+    tell(second, with_more)
+    gateway = gateways(templates_dir=folder, templates_shipped="off", backends=f"one={first.url},two={second.url}")
+    wait_until(lambda: options(gateway, "?expand=options")[1].get("values") == ["a/mine.safetensors", *known],
+               what="both are known")
+    assert options(gateway, "?expand=options")[0] == {"source": "models:nonsense"}
+    assert options(gateway, "")[1] == {"source": "models:loras"}
+
+
+@pytest.mark.skipif(not SHIPPED, reason="none is built in")
+def test_those_that_need_no_model_run_on_the_simulator(gateways, sims):
+    gateway = gateways(backends=f"gpu0={sims[0].url}")
+    for name in (name for name in SHIPPED if name.startswith("test-")):
+        until_available(gateway, name, True)
 
 
 def test_made_templates_are_what_they_seem():
