@@ -3,6 +3,7 @@ import concurrent.futures
 import hashlib
 import json
 import pathlib
+import sqlite3
 
 import pytest
 
@@ -265,3 +266,22 @@ def test_a_file_that_is_gone(stage):
     assert answer.status == 500 and answer.problem()[0] == "internal_error"
     assert str(stage.directory) not in answer.body.decode() and output["sha256"] not in answer.body.decode()
     assert [line["operation"] for line in stage.gateway_log("request_failed")] == ["getOutputContent"]
+
+
+@pytest.mark.parametrize("named, primary", [("3", "3"), ("2", "2"), ("1", "2"), (None, "2")])
+def test_the_one_that_is_shown_first(stages, named, primary):
+    """The first of the node that the job names; when that made none, the first that was to be kept."""
+    stage = stages(start_sim=False)
+    graph = graphs.picture()
+    graph["3"] = graphs.save("1", "other")
+    graph["4"] = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
+    job = stage.submit(graph)
+    stage.gateway.stop()
+    with sqlite3.connect(pathlib.Path(stage.gateway.data_dir) / "comfygate.db") as db:
+        db.execute("UPDATE job SET primary_node = ?", (named,))
+    db.close()
+    stage.gateway.start()
+    stage.sim.start()
+    outputs = stage.finish(job)["outputs"]
+    assert len(outputs) == 3
+    assert [output["node_id"] for output in outputs if output["primary"]] == [primary]

@@ -146,7 +146,60 @@ static void test_succeeded_job(void **state)
         "11-22T23:07:00."
         "123Z\","
         "\"url\":\"/v1/outputs/" PARENT "/content\",\"thumbnail_url\":\"/v1/outputs/"
-                                        "0193586e-9c1b-7d44-a3f0-000000000001/thumbnail\"}]");
+        "0193586e-9c1b-7d44-a3f0-000000000001/thumbnail\"}]");
+}
+
+static void test_job_of_a_template(void **state)
+{
+    AUTO(job_row_clear) struct job_row row;
+    char type[] = "video/mp4";
+    struct job_output output = {.id = id_of(PARENT),
+                                .job_id = id_of(JOB),
+                                .type = OUTPUT_VIDEO,
+                                .content_type = type,
+                                .duration_ms = 5040};
+    struct job_outputs outputs = {.item = &output, .count = 1};
+    struct job_view view = {.row = &row, .outputs = &outputs};
+
+    (void)state;
+    fresh_row(&row);
+    row.status = JOB_SUCCEEDED;
+    row.phase = PHASE_NONE;
+    row.completed_at = CREATED + 100;
+    row.is_starred = true;
+    xreplace(&row.template_name, "test-animate");
+    xreplace(&row.input_json, "{\"prompt\":\"a \\\"cat\\\"\",\"seed\":18446744073709551615}");
+    xreplace(&row.seed, "18446744073709551615");
+    xreplace(&row.primary_node, "12");
+    AUTO(buf_clear) struct buf out = written(&view);
+    assert_contains(
+        buf_str(&out),
+        "\"template\":\"test-animate\",\"input\":{\"prompt\":\"a \\\"cat\\\"\","
+        "\"seed\":18446744073709551615},\"seed\":18446744073709551615,\"starred\":true,");
+    assert_contains(buf_str(&out), "\"width\":null,\"height\":null,\"duration_ms\":5040,");
+    assert_contains(buf_str(&out), "\"thumbnail_url\":null}]");
+    assert_null(strstr(buf_str(&out), "primary_node"));
+}
+
+/* Only of what can be drawn small. */
+static void test_pictures(void **state)
+{
+    static const struct {
+        const char *content_type;
+        bool is_picture;
+    } rows[] = {
+        {"image/png", true},  {"image/jpeg", true},     {"image/webp", true},
+        {"image/gif", true},  {"image/svg+xml", false}, {"image/avif", false},
+        {"video/mp4", false}, {"image/pngx", false},    {NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO(job_output_clear)
+        struct job_output output = {.content_type = xstrdup_or_null(rows[i].content_type)};
+
+        assert_int_equal(job_output_is_picture(&output), rows[i].is_picture);
+    }
 }
 
 static void test_failed_job(void **state)
@@ -256,7 +309,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fresh_job),     cmocka_unit_test(test_running_job),
-        cmocka_unit_test(test_succeeded_job), cmocka_unit_test(test_failed_job),
+        cmocka_unit_test(test_succeeded_job), cmocka_unit_test(test_job_of_a_template),
+        cmocka_unit_test(test_pictures),      cmocka_unit_test(test_failed_job),
         cmocka_unit_test(test_warnings),      cmocka_unit_test(test_etag),
         cmocka_unit_test(test_problems),      cmocka_unit_test(test_full_problem),
     };

@@ -442,6 +442,32 @@ static void test_patch(void **state)
     }
 }
 
+static bool patch_star(struct job_row *row, const char *body)
+{
+    AUTO(job_patch_clear) struct job_patch p;
+    bool changed = false;
+
+    assert_int_equal(job_patch_parse(span_of(body), patch_limits, &p, NULL), ERR_NONE);
+    assert_int_equal(job_patch_apply(&p, row, &changed, NULL), ERR_NONE);
+    return changed;
+}
+
+static void test_patch_star(void **state)
+{
+    AUTO(job_row_clear) struct job_row row;
+
+    (void)state;
+    job_row_init(&row);
+    assert_false(patch_star(&row, "{\"starred\":false}"));
+    assert_true(patch_star(&row, "{\"starred\":true}"));
+    assert_true(row.is_starred);
+    assert_false(patch_star(&row, "{\"starred\":true}"));
+    assert_true(patch_star(&row, "{\"title\":\"t\"}"));
+    assert_true(row.is_starred); /* what is absent stays */
+    assert_true(patch_star(&row, "{\"starred\":false}"));
+    assert_false(row.is_starred);
+}
+
 static void test_patch_faults(void **state)
 {
     static const struct fault_row rows[] = {
@@ -452,6 +478,8 @@ static void test_patch_faults(void **state)
         {"tags cannot be null", "{\"tags\":null}", ERR_VALIDATION_ERROR, "/tags"},
         {"metadata cannot be null", "{\"metadata\":null}", ERR_VALIDATION_ERROR, "/metadata"},
         {"metadata", "{\"metadata\":{\"a\":[]}}", ERR_VALIDATION_ERROR, "/metadata/a"},
+        {"starred is no text", "{\"starred\":\"true\"}", ERR_VALIDATION_ERROR, "/starred"},
+        {"starred cannot be null", "{\"starred\":null}", ERR_VALIDATION_ERROR, "/starred"},
     };
 
     (void)state;
@@ -514,6 +542,11 @@ static void test_retry(void **state)
     s.row.started_at = NOW + 5;
     s.row.completed_at = NOW + 9;
     xreplace(&s.row.backend, "gpu0");
+    xreplace(&s.row.template_name, "flux");
+    xreplace(&s.row.input_json, "{\"prompt\":\"x\"}");
+    xreplace(&s.row.seed, "18446744073709551615");
+    xreplace(&s.row.primary_node, "9");
+    s.row.is_starred = true;
     job_error_set(&s.row.error, JOB_ERR_TIMEOUT, "too slow", NULL, NULL, NULL);
     job_retry_row(&s.row, NOW + 1000, &again);
     assert_false(id_eq(again.id, s.row.id));
@@ -530,6 +563,11 @@ static void test_retry(void **state)
     assert_string_equal(again.title, s.row.title);
     assert_string_equal(again.tags_json, s.row.tags_json);
     assert_string_equal(again.wanted_backend, "gpu0");
+    assert_string_equal(again.template_name, "flux");
+    assert_string_equal(again.input_json, "{\"prompt\":\"x\"}");
+    assert_string_equal(again.seed, "18446744073709551615");
+    assert_string_equal(again.primary_node, "9");
+    assert_false(again.is_starred);
 }
 
 int main(void)
@@ -546,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_lists_that_are_no_links),
         cmocka_unit_test(test_stored_texts_are_json),
         cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_patch_star),
         cmocka_unit_test(test_patch_faults),
         cmocka_unit_test(test_patch_cannot_grow_metadata),
         cmocka_unit_test(test_retry),
