@@ -69,6 +69,7 @@ enum errc template_job_bind(struct request *r, struct submission *job, struct in
     AUTO(template_ref_release)
     struct template_ref ref = template_set_find(r->parts->templates, job->row.template_name);
     AUTO(template_bound_clear) struct template_bound bound = {.graph = BUF_INIT(0)};
+    AUTO(live_catalog_clear) struct live_catalog live = {.info = NULL};
     struct template_files resolver = input_files_resolver(files);
     struct template_request request = {.doc = job->doc,
                                        .input = job->input,
@@ -81,6 +82,8 @@ enum errc template_job_bind(struct request *r, struct submission *job, struct in
         return err_at(e, ERR_UNKNOWN_TEMPLATE, "/template", "unknown_template",
                       "there is no template of this name; GET /v1/templates lists them");
     }
+    live_catalog_init(&live, r, job->row.wanted_backend);
+    request.catalog = &live.nodes;
     random_fill(&request.random, sizeof request.random);
     rc = template_bind(ref.t, &request, &bound, e);
     if (files->has_to_block) {

@@ -55,6 +55,63 @@ enum template_can template_availability(const struct request *r, const struct te
     return can;
 }
 
+/* ---- all of them together ---------------------------------------------------------------------- */
+
+static bool any_has_class(void *arg, const char *class_type)
+{
+    const struct live_catalog *c = arg;
+    bool has = c->has_unknown;
+
+    for (size_t i = 0; i < c->count && !has; i++) {
+        has = node_info_has_class(c->info[i], class_type);
+    }
+    return has;
+}
+
+static bool any_has_choice(void *arg, const char *class_type, const char *input, const char *value)
+{
+    const struct live_catalog *c = arg;
+    bool has = c->has_unknown;
+
+    for (size_t i = 0; i < c->count && !has; i++) {
+        struct node_catalog one = node_info_catalog(c->info[i]);
+
+        has = one.has_choice(one.arg, class_type, input, value);
+    }
+    return has;
+}
+
+void live_catalog_init(struct live_catalog *out, const struct request *r, const char *wanted)
+{
+    const struct backend_list *backends = r->parts->backends;
+
+    *out = (struct live_catalog){.info = xcalloc(backends->count + 1, sizeof(struct node_info *))};
+    out->nodes =
+        (struct node_catalog){.arg = out, .has_class = any_has_class, .has_choice = any_has_choice};
+    for (size_t i = 0; i < backends->count; i++) {
+        struct node_info *info = NULL;
+
+        if (wanted != NULL && strcmp(wanted, backends->item[i].name) != 0) {
+            continue;
+        }
+        info = hub_nodes(r->parts->hub, i);
+        if (info != NULL) {
+            out->info[out->count++] = info;
+        } else {
+            out->has_unknown = true;
+        }
+    }
+}
+
+void live_catalog_clear(struct live_catalog *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        node_info_unref(c->info[i]);
+    }
+    free(c->info);
+    *c = (struct live_catalog){.info = NULL};
+}
+
 /* ---- choices --------------------------------------------------------------------------------- */
 
 /* Borrowed from the snapshots. */

@@ -6,11 +6,14 @@
 #ifndef CG_HTTP_TEMPLATE_LIVE_H
 #define CG_HTTP_TEMPLATE_LIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "core/node_info.h"
 #include "core/template.h"
+#include "core/template_live.h"
 
 struct request;
 
@@ -25,6 +28,17 @@ enum template_can template_can_run_on(const struct request *r, const struct temp
  * *reasons tells of the one that lacks least. */
 enum template_can template_availability(const struct request *r, const struct template *t,
                                         const char *wanted, struct err *reasons) MUST_CHECK;
+
+/* What the backends that a job may go to have, together: a name that one of them knows is good. */
+struct live_catalog {
+    struct node_info **info; /* of those that have told */
+    size_t count;
+    bool has_unknown; /* another one may have what these have not */
+    struct node_catalog nodes;
+};
+/* *out borrows itself: it must stay where it is until live_catalog_clear. `wanted` as above. */
+void live_catalog_init(struct live_catalog *out, const struct request *r, const char *wanted);
+void live_catalog_clear(struct live_catalog *c); /* for AUTO */
 
 /* For template_json: the models that the backends have, each name once, in order. `arg` is the
  * request, borrowed. */

@@ -435,3 +435,37 @@ def test_the_gateway_and_its_comfyui_are_never_asked(stages, pictures):
         answer = stage.gateway.request("POST", "/v1/jobs", json={
             "template": "test-edit", "input": {"image": f"https://localhost:{port}/livez"}})
         assert answer.status in (403, 422) and answer.problem()[0] in ("url_not_allowed", "url_fetch_failed")
+
+
+# ---- names that ComfyUI knows, or does not -------------------------------------------------------------------
+
+
+def until_known(stage):
+    eventually(lambda: stage.gateway.json("GET", "/v1/templates/sdxl")["available"] is not None)
+
+
+def test_loras_by_name(stages):
+    stage = stages()
+    until_known(stage)
+    job = run(stage, "sdxl", input={"prompt": "a cat", "width": 256, "height": 256, "steps": 2, "loras": [
+        {"name": "detail-tweaker.safetensors", "strength": 0.5}, {"name": "watercolor.safetensors"}]})
+    loaders = [node["inputs"] for node in graph(stage, job).values() if node["class_type"] == "LoraLoader"]
+    assert [each["lora_name"] for each in loaders] == ["detail-tweaker.safetensors", "watercolor.safetensors"]
+    assert job["input"]["loras"][0]["strength"] == 0.5
+
+
+def test_a_lora_that_no_comfyui_has(stages):
+    stage = stages()
+    until_known(stage)
+    problem = refused(stage, 422, "validation_error", "sdxl",
+                      input={"prompt": "a cat", "loras": [{"name": "nobody-has-it.safetensors"}]})
+    assert problem["errors"][0]["pointer"] == "/input/loras/0/name", problem
+    dry = stage.gateway.json("POST", "/v1/jobs", json={
+        "template": "sdxl", "dry_run": True, "input": {"prompt": "a cat", "loras": [{"name": "nobody-has-it.safetensors"}]}})
+    assert dry["problems"][0]["pointer"] == "/input/loras/0/name"
+
+
+def test_names_are_not_judged_before_comfyui_has_told(stages):
+    stage = stages(start_sim=False)
+    job = submit(stage, "sdxl", input={"prompt": "a cat", "loras": [{"name": "perhaps.safetensors"}]})
+    assert job["status"] == "queued"
