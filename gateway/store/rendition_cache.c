@@ -33,6 +33,7 @@ static void remove_all(const char *folder, const char *beginning)
     AUTO(close_dir) DIR *dir = opendir(folder);
     const struct dirent *entry = NULL;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): a DIR of this thread's own */
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, beginning, strlen(beginning)) == 0) {
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
