@@ -24,8 +24,8 @@ enum errc {
 
 /* One fault inside a request: where, which kind, what. */
 struct err_item {
-    char at[128];  /* JSON Pointer (RFC 6901), or the name of a parameter or header */
-    char code[32]; /* snake_case kind, such as "required" or "out_of_range" */
+    char at[128];     /* JSON Pointer (RFC 6901), or the name of a parameter or header */
+    char code[32];    /* snake_case kind, such as "required" or "out_of_range" */
     char detail[320]; /* a model's name, where it belongs and where it can be had */
     bool is_parameter;
 };
