@@ -222,5 +222,15 @@ enum MHD_Result new_job_run(struct request *r, struct submission *job, struct bu
     r->op = n;
     r->op_free = free_making;
     make(r, false);
-    return n->files.has_to_block ? request_offload(r, make_slowly, made) : made(r);
+    if (!n->files.has_to_block) {
+        return made(r);
+    }
+    /* Before anything is written; what the body's faults may be is found out no more. */
+    if (!n->job.is_dry_run) {
+        err_fresh(n->problems);
+        if (room_check(r->server, n->problems) != ERR_NONE) {
+            return reply_problem(r, n->problems);
+        }
+    }
+    return request_offload(r, make_slowly, made);
 }

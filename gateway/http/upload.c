@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "http/request.h"
+#include "http/room.h"
 
 #define FORM_TYPE   "multipart/form-data"
 #define FORM_BUFFER ((size_t)16 * 1024)
@@ -34,8 +35,11 @@ static void upload_free(void *op)
 
 static enum errc begin_file(struct upload *u, struct err *e)
 {
+    enum errc rc = room_check(u->r->server, e);
+
     u->has_file = true;
-    return asset_intake_begin(u->r->parts->blobs, u->r->parts->config, &u->in, e);
+    return rc == ERR_NONE ? asset_intake_begin(u->r->parts->blobs, u->r->parts->config, &u->in, e)
+                          : rc;
 }
 
 /* ---- a form ----------------------------------------------------------------------------------------- */

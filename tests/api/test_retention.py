@@ -2,6 +2,7 @@
 
 Rows are made old in the SQLite file while the gateway is stopped: no test waits for days.
 """
+import base64
 import concurrent.futures
 import json
 import pathlib
@@ -314,8 +315,11 @@ def test_too_little_room_refuses_new_work(gateways):
         answer = gateway.request(method, path, **what)
         assert answer.status == 507 and answer.problem()[0] == "insufficient_storage", answer
         assert f"needs at least {FULL} MiB. Nothing was stored." in answer.json()["detail"]
+    picture = "data:image/png;base64," + base64.b64encode(files.picture()).decode()
+    answer = gateway.request("POST", "/v1/jobs", json={"template": "test-edit", "input": {"image": picture}})
+    assert answer.status == 507, answer
     assert [each["id"] for each in gateway.json("GET", "/v1/jobs")["data"]] == [job["id"]]
-    assert stored_files(gateway) == set()
+    assert stored_files(gateway) == set() and not any((pathlib.Path(gateway.data_dir) / "staging").iterdir())
     ready = gateway.request("GET", "/readyz")
     assert ready.status == 503 and ready.json()["checks"]["storage"]["status"] == "fail"
     assert f"new work needs {FULL}" in ready.json()["checks"]["storage"]["detail"]
