@@ -22,7 +22,7 @@ from sim import Sim
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 300  # seconds, a build from nothing included
 NEEDED = ("demo", "packaging", "docs/examples", "CMakeLists.txt", "CMakePresets.json", "VERSION", "cmake", "gateway",
-          "migrations", "schema", "tests/comfy_sim", "tests/CMakeLists.txt", "discord-adapter", "templates", "dashboard")
+          "migrations", "schema", "tests", "discord-adapter", "templates", "dashboard")
 
 
 @pytest.fixture(scope="module")
