@@ -166,8 +166,8 @@ static enum st write_housekeeping(struct engine *e)
     return st == ST_NONE ? ST_OK : st;
 }
 
-static enum st write_all(struct engine *e, bool is_housekeeping, int64_t mono) ON_ENGINE;
-static enum st write_all(struct engine *e, bool is_housekeeping, int64_t mono)
+static enum st write_all(struct engine *e, bool is_housekeeping) ON_ENGINE;
+static enum st write_all(struct engine *e, bool is_housekeeping)
 {
     enum st st = store_begin(e->writer);
 
@@ -181,9 +181,6 @@ static enum st write_all(struct engine *e, bool is_housekeeping, int64_t mono)
     }
     if (st == ST_OK) {
         st = jobs_write(e);
-    }
-    if (st == ST_OK && is_housekeeping) {
-        st = retention_write(e, mono);
     }
     if (st == ST_OK) {
         return store_commit(e->writer);
@@ -204,10 +201,11 @@ static enum st commit(struct engine *e, int64_t mono)
     if (is_housekeeping) {
         e->housekeeping_due_mono_ms = mono + HOUSEKEEPING_MS;
     }
-    st = write_all(e, is_housekeeping, mono);
-    retention_settle(e, st);
+    st = write_all(e, is_housekeeping);
     if (st != ST_OK) {
         log_error("store_commit_failed", LOG_S("reason", store_reason()), LOG_I("status", st));
+    } else if (is_housekeeping) {
+        retention_run(e, mono);
     }
     return st;
 }

@@ -319,8 +319,7 @@ void collect_tick(struct live_job *j, int64_t mono) ON_ENGINE;
 void collect_drop(struct live_job *j) ON_ENGINE;
 
 /* retention.c */
-/* In the turn's transaction, last of all. */
-enum st retention_write(struct engine *e, int64_t mono) ON_ENGINE;
-void retention_settle(struct engine *e, enum st committed) ON_ENGINE;
+/* With the housekeeping, after the turn's commit and before what it has changed is let go of. */
+void retention_run(struct engine *e, int64_t mono) ON_ENGINE;
 
 #endif

@@ -1,7 +1,8 @@
 /* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets.
  *
- * A part of the turn's transaction, after all that users asked for: what a submission of this turn has
- * just named is used again, and stays. A job that this turn touches is left for the next time.
+ * A transaction of its own, after the turn's: what a submission of the turn has named is used by then, and
+ * stays; and when it fails, nothing that users asked for fails with it. A job that the turn touches is left
+ * for the next time.
  *
  * Once in RETENTION_MS, at most BATCH rows a turn; while there is more, with every housekeeping. Files
  * follow through the trash list.
@@ -133,18 +134,12 @@ static void run(struct pass *p, int64_t days, expire_fn *expire,
     }
 }
 
-enum st retention_write(struct engine *e, int64_t mono)
+static enum st write_all(struct engine *e) ON_ENGINE;
+static enum st write_all(struct engine *e)
 {
     const struct config *c = e->config;
-    struct retention *r = &e->retention;
     struct pass p = {.engine = e, .st = ST_OK};
 
-    r->touched_count = 0;
-    r->jobs = r->stripped_jobs = r->assets = 0;
-    if (mono < r->due_mono_ms) {
-        return ST_OK;
-    }
-    r->due_mono_ms = mono + RETENTION_MS;
     run(&p, c->retention_jobs_days, store_jobs_expire, remove_job);
     /* Else they go with their jobs. */
     if (c->retention_jobs_days == 0 || c->retention_outputs_days < c->retention_jobs_days) {
@@ -152,22 +147,47 @@ enum st retention_write(struct engine *e, int64_t mono)
     }
     run(&p, c->retention_assets_days, store_assets_expire, remove_asset);
     if (p.found >= BATCH) {
-        r->due_mono_ms = 0;
+        e->retention.due_mono_ms = 0;
     }
     return p.st;
 }
 
-void retention_settle(struct engine *e, enum st committed)
+static void tell(struct engine *e) ON_ENGINE;
+static void tell(struct engine *e)
 {
-    struct retention *r = &e->retention;
+    const struct retention *r = &e->retention;
 
-    if (committed == ST_OK && r->jobs + r->stripped_jobs + r->assets > 0) {
-        for (size_t i = 0; i < r->touched_count; i++) {
-            hub_touch(e->hub, r->touched[i], true);
-        }
+    for (size_t i = 0; i < r->touched_count; i++) {
+        hub_touch(e->hub, r->touched[i], true);
+    }
+    if (r->jobs + r->stripped_jobs + r->assets > 0) {
         log_info("expired", LOG_I("jobs", r->jobs), LOG_I("jobs_without_outputs", r->stripped_jobs),
                  LOG_I("assets", r->assets));
     }
-    r->touched_count = 0;
-    r->jobs = r->stripped_jobs = r->assets = 0;
+}
+
+void retention_run(struct engine *e, int64_t mono)
+{
+    struct retention *r = &e->retention;
+    enum st st = ST_OK;
+
+    if (mono < r->due_mono_ms) {
+        return;
+    }
+    *r = (struct retention){.due_mono_ms = mono + RETENTION_MS};
+    st = store_begin(e->writer);
+    if (st == ST_OK) {
+        st = write_all(e);
+        if (st == ST_OK) {
+            st = store_commit(e->writer);
+        } else {
+            store_rollback(e->writer);
+        }
+    }
+    if (st == ST_OK) {
+        tell(e);
+    } else {
+        r->due_mono_ms = mono + RETENTION_MS;
+        log_error("retention_failed", LOG_S("reason", store_reason()), LOG_I("status", st));
+    }
 }

@@ -243,6 +243,23 @@ def test_a_file_of_two_jobs_goes_with_the_second(stages):
     eventually(lambda: stored_files(stage.gateway), lambda names: not names)
 
 
+def test_a_row_that_cannot_be_read_harms_nobody(stages):
+    """What is old stays then; what users ask for is done."""
+    stage = stages(retention_outputs_days=1)
+    job = listed(stage, b"old")
+    stage.gateway.stop()
+    age(stage.gateway, job, 2)
+    with sqlite3.connect(pathlib.Path(stage.gateway.data_dir) / "comfygate.db") as db:
+        db.execute("PRAGMA ignore_check_constraints = 1")
+        db.execute("UPDATE job SET status = 'lost'")
+    db.close()
+    stage.gateway.start()
+    eventually(lambda: stage.gateway_log("retention_failed"))
+    stage.finish(stage.submit(graphs.picture()))
+    assert stage.content(job["outputs"][0]) == b"old"
+    assert not stage.gateway_log("store_commit_failed") and len(stage.gateway_log("retention_failed")) == 1
+
+
 # ---- assets --------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,15 @@ static inline void assert_st_at(enum st expected, enum st st, const char *call, 
 /* assert_st(ST_OK, store_…): says why when it is something else. */
 #define assert_st(expected, call) assert_st_at((expected), (call), #call, __FILE__, __LINE__)
 
+/* NULL is like NULL only. */
+static inline void assert_same_text(const char *a, const char *b)
+{
+    assert_int_equal(a == NULL, b == NULL);
+    if (a != NULL && b != NULL) {
+        assert_string_equal(a, b);
+    }
+}
+
 static inline void fixture_open(struct fixture *f)
 {
     struct err e = ERR_INIT;

@@ -133,11 +133,9 @@ static void assert_trash(struct fixture *f, const char *expected)
 static void assert_same_asset(const struct asset *a, const struct asset *b)
 {
     assert_string_equal(a->id.text, b->id.text);
-    assert_true((a->owner == NULL) == (b->owner == NULL));
-    assert_true(a->owner == NULL || strcmp(a->owner, b->owner) == 0);
+    assert_same_text(a->owner, b->owner);
     assert_string_equal(a->sha256, b->sha256);
-    assert_true((a->name == NULL) == (b->name == NULL));
-    assert_true(a->name == NULL || strcmp(a->name, b->name) == 0);
+    assert_same_text(a->name, b->name);
     assert_int_equal(a->type, b->type);
     assert_string_equal(a->content_type, b->content_type);
     assert_int_equal(a->size_bytes, b->size_bytes);

@@ -102,12 +102,6 @@ static bool matches(const struct output_filter *f, const struct made *o)
             contains(o->job->input_json, f->text));
 }
 
-static void assert_same_text(const char *a, const char *b)
-{
-    assert_true((a == NULL) == (b == NULL));
-    assert_true(a == NULL || strcmp(a, b) == 0);
-}
-
 struct walk {
     const struct model *model;
     const struct output_filter *filter;
@@ -204,7 +198,7 @@ static int count_of(struct fixture *f, struct output_filter filter, bool *has_mo
 static void test_edges(void **state)
 {
     struct fixture *f = *state;
-    struct id job = ID_NONE;
+    struct id job;
     bool has_more = true;
 
     assert_int_equal(count_of(f, (struct output_filter){.limit = 3}, &has_more), 0);
