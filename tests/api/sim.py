@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 PROGRAM = Path(__file__).resolve().parent.parent / "comfy_sim" / "comfy-sim"
 
@@ -222,6 +222,14 @@ class Sim:
 
     def speed(self, **wish: Any) -> None:
         self._admin("POST", "/sim/speed", wish)
+
+    def models(self, **folders: List[str]) -> None:
+        """What is in these folders from now on: models(loras=["a.safetensors"])."""
+        self._admin("POST", "/sim/models", folders)
+
+    def nodes(self, add: Optional[Dict[str, Optional[str]]] = None, remove: Iterable[str] = ()) -> None:
+        """Adds classes, each like one that there is (None: one that was removed), and removes others."""
+        self._admin("POST", "/sim/nodes", {"add": add or {}, "remove": list(remove)})
 
     def wait_idle(self, timeout: float = 10.0) -> None:
         wait_until(lambda: self.get("/prompt")["exec_info"]["queue_remaining"] == 0, timeout, "an empty queue")

@@ -298,3 +298,51 @@ def test_preview_frames_by_negotiation(sim: Sim) -> None:
             listener.wait_for("done")
             frames = [each["data"] for each in listener.messages if each["type"] == "binary"]
             assert [struct.unpack(">I", frame[:4])[0] for frame in frames] == [event, event]
+
+
+# -- what it has ------------------------------------------------------------------------------------------------------
+
+def test_models_come_and_go() -> None:
+    """The loaders' choices, the lists of folders and the validation follow; both ways to declare a choice."""
+    with Sim() as sim:
+        sim.models(loras=["mine.safetensors"], upscale_models=["2x.pth"])
+        info = sim.get("/object_info")
+        assert info["LoraLoader"]["input"]["required"]["lora_name"][0] == ["mine.safetensors"]
+        kind, options = info["UpscaleModelLoader"]["input"]["required"]["model_name"]
+        assert (kind, options["options"]) == ("COMBO", ["2x.pth"])
+        assert sim.get("/models/loras") == ["mine.safetensors"]
+        graph = graph_image(steps=1)
+        graph["10"] = {"class_type": "LoraLoaderModelOnly",
+                       "inputs": {"model": ["4", 0], "lora_name": "watercolor.safetensors", "strength_model": 1.0}}
+        graph["3"]["inputs"]["model"] = ["10", 0]
+        refused = sim.request("POST", "/prompt", {"prompt": graph})
+        assert refused.status == 400
+        assert refused.json()["node_errors"]["10"]["errors"][0]["type"] == "value_not_in_list"
+        graph["10"]["inputs"]["lora_name"] = "mine.safetensors"
+        sim.history(sim.submit(graph))
+        assert sim.request("POST", "/sim/models", {"nowhere": []}).status == 400
+        assert sim.log()["requests"]["GET /object_info"] == 1
+
+
+def test_a_choice_of_the_newer_form_is_checked() -> None:
+    with Sim() as sim:
+        graph = {"1": {"class_type": "UpscaleModelLoader", "inputs": {"model_name": "gone.pth"}},
+                 "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}}}
+        refused = sim.request("POST", "/prompt", {"prompt": graph}).json()
+        assert [each["type"] for each in refused["node_errors"]["1"]["errors"]] == ["value_not_in_list"]
+        sim.models(upscale_models=["gone.pth"])
+        sim.history(sim.submit(graph))
+
+
+def test_classes_come_and_go() -> None:
+    with Sim() as sim:
+        sim.nodes(add={"MyImage": "EmptyImage"}, remove=["EmptyImage"])
+        info = sim.get("/object_info")
+        assert "EmptyImage" not in info and info["MyImage"]["name"] == "MyImage"
+        assert sim.request("POST", "/prompt", {"prompt": graph_tiny()}).json()["error"]["type"] == "missing_node_type"
+        graph = graph_tiny()
+        graph["1"]["class_type"] = "MyImage"
+        sim.history(sim.submit(graph))
+        sim.nodes(add={"EmptyImage": None})
+        sim.history(sim.submit(graph_tiny()))
+        assert sim.request("POST", "/sim/nodes", {"remove": ["Nowhere"]}).status == 400

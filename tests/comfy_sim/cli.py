@@ -26,6 +26,8 @@ admin endpoints (never counted, never faulted):
   POST /sim/history-forget {prompt_id}
   POST /sim/ws-drop {client_id?}    cut sockets without a close frame
   POST /sim/speed {steps, step_ms}  change --steps and --step-ms
+  POST /sim/models {folder: [names]}  what the loaders list
+  POST /sim/nodes {add: {name: like}, remove: [names]}
 """
 
 

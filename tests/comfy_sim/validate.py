@@ -40,7 +40,7 @@ def is_link(value: Any) -> bool:
 
 
 def _fits(received: str, wanted: Any) -> bool:
-    if isinstance(wanted, list):
+    if isinstance(wanted, list) or wanted == "COMBO":
         return received == "COMBO" or received == "*"
     return received == wanted or "*" in (received, wanted)
 
@@ -221,8 +221,10 @@ class Validator:
                 return
         if kind in ("INT", "FLOAT"):
             self._range(name, value, options, info, errors)
-        elif isinstance(kind, list) and node_class.validate is None and value not in kind:
-            errors.append(whole_error("value_not_in_list", "Value not in list", f"{name}: {value!r} not in {kind}",
+            return
+        choices = options.get("options") if kind == "COMBO" else kind
+        if isinstance(choices, list) and node_class.validate is None and value not in choices:
+            errors.append(whole_error("value_not_in_list", "Value not in list", f"{name}: {value!r} not in {choices}",
                                       {**info, "received_value": value}))
 
     @staticmethod

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Optional, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Dict, Iterable, Optional, Tuple
 
 from PIL import Image
 
@@ -117,6 +117,18 @@ def node(name: str, *aliases: str, **fields: Any) -> Callable[[Callable[..., Res
         return function
 
     return register
+
+
+_taken_out: Dict[str, NodeClass] = {}
+
+
+def change_registry(add: Dict[str, Optional[str]], remove: Iterable[str]) -> None:
+    """Custom nodes come and go: adds {name: the class it is like} (None: one that was removed before)."""
+    for name in remove:
+        _taken_out[name] = REGISTRY.pop(name)
+    for name, like in add.items():
+        known = {**_taken_out, **REGISTRY}[like or name]
+        REGISTRY[name] = replace(known, name=name, display_name=name if like else known.display_name)
 
 
 def integer(default: int, minimum: int, maximum: int, **options: Any) -> list:

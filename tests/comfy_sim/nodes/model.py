@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from PIL import Image
 
@@ -15,6 +15,13 @@ CHECKPOINTS = ["comfy-sim-xl.safetensors", "dreamscape_v2.safetensors", "sd_xl_b
 LORAS = ["detail-tweaker.safetensors", "watercolor.safetensors"]
 VAES = ["sdxl_vae.safetensors", "vae-ft-mse-840000-ema-pruned.safetensors"]
 EMBEDDINGS = ["easynegative"]
+#: by folder; the loaders' choices are these very lists, so that a change of one is seen everywhere
+MODELS: Dict[str, List[str]] = {
+    "checkpoints": CHECKPOINTS, "configs": [], "loras": LORAS, "vae": VAES, "text_encoders": ["t5xxl_fp16.safetensors"],
+    "diffusion_models": ["flux1-dev.safetensors"], "clip_vision": [], "style_models": [], "embeddings": EMBEDDINGS,
+    "diffusers": [], "vae_approx": [], "controlnet": [], "gligen": [], "upscale_models": ["4x-UltraSharp.pth"],
+    "custom_nodes": [], "hypernetworks": [], "photomaker": [], "classifiers": [], "model_patches": [],
+    "audio_encoders": []}
 SAMPLERS = ["euler", "euler_ancestral", "heun", "dpm_2", "lms", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_sde", "ddim",
             "uni_pc", "lcm"]
 SCHEDULERS = ["simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "normal"]
@@ -58,6 +65,31 @@ def checkpoint_loader(run: Running, ckpt_name: str) -> Result:
 def lora_loader(run: Running, model: Model, clip: Model, lora_name: str, strength_model: float,
                 strength_clip: float) -> Result:
     return Result((replace(model, loras=model.loras + (lora_name,)), clip))
+
+
+@node("LoraLoaderModelOnly", display_name="Load LoRA (Model)", category="loaders", output=("MODEL",), required={
+    "model": ["MODEL", {}], "lora_name": [LORAS, {}], "strength_model": number(1.0, -100.0, 100.0, step=0.01)})
+def lora_loader_model_only(run: Running, model: Model, lora_name: str, strength_model: float) -> Result:
+    return Result((replace(model, loras=model.loras + (lora_name,)),))
+
+
+@node("UNETLoader", display_name="Load Diffusion Model", category="advanced/loaders", output=("MODEL",), required={
+    "unet_name": [MODELS["diffusion_models"], {}], "weight_dtype": [["default", "fp8_e4m3fn"], {}]})
+def unet_loader(run: Running, unet_name: str, weight_dtype: str) -> Result:
+    return Result((Model(unet_name),))
+
+
+@node("CLIPLoader", display_name="Load CLIP", category="advanced/loaders", output=("CLIP",), required={
+    "clip_name": [MODELS["text_encoders"], {}], "type": [["stable_diffusion", "flux2", "wan", "qwen_image"], {}]})
+def clip_loader(run: Running, clip_name: str, type: str) -> Result:
+    return Result((Model(clip_name),))
+
+
+@node("UpscaleModelLoader", display_name="Load Upscale Model", category="loaders", output=("UPSCALE_MODEL",),
+      python_module="comfy_extras.nodes_upscale_model",
+      required={"model_name": ["COMBO", {"multiselect": False, "options": MODELS["upscale_models"]}]})
+def upscale_model_loader(run: Running, model_name: str) -> Result:
+    return Result((Model(model_name),))
 
 
 @node("VAELoader", display_name="Load VAE", category="loaders", output=("VAE",), required={"vae_name": [VAES, {}]})

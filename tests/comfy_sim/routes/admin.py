@@ -9,6 +9,8 @@ from aiohttp import web
 
 from comfy_sim.execution import now_ms
 from comfy_sim.faults import BadPlan
+from comfy_sim.nodes import REGISTRY, change_registry
+from comfy_sim.nodes.model import MODELS
 from comfy_sim.routes.base import Route, life_of, sim_of
 
 
@@ -118,6 +120,26 @@ async def speed(request: web.Request) -> web.Response:
     return web.json_response({"steps": options.steps, "step_ms": options.step_ms})
 
 
+async def change_models(request: web.Request) -> web.Response:
+    """Files in the folders of models, as a user puts them there: {folder: [names]}, in place of what was there."""
+    body = await request.json()
+    if not set(body) <= set(MODELS):
+        return web.json_response({"error": f"unknown folder; known: {', '.join(MODELS)}"}, status=400)
+    for folder, names in body.items():
+        MODELS[folder][:] = names
+    return web.json_response(MODELS)
+
+
+async def change_nodes(request: web.Request) -> web.Response:
+    """Classes of nodes: {add: {name: like}, remove: [names]}. Not while a prompt runs that has one of them."""
+    body = await request.json()
+    try:
+        change_registry(body.get("add", {}), body.get("remove", []))
+    except KeyError as error:
+        return web.json_response({"error": f"unknown class {error}"}, status=400)
+    return web.json_response(sorted(REGISTRY))
+
+
 ROUTES = [
     Route("GET", "/sim/log", get_log),
     Route("GET", "/sim/prompts/{prompt_id}/raw", get_raw_of_prompt),
@@ -133,4 +155,6 @@ ROUTES = [
     Route("POST", "/sim/history-forget", history_forget),
     Route("POST", "/sim/ws-drop", ws_drop),
     Route("POST", "/sim/speed", speed),
+    Route("POST", "/sim/models", change_models),
+    Route("POST", "/sim/nodes", change_nodes),
 ]

@@ -8,15 +8,11 @@ from typing import Any, Dict
 from aiohttp import web
 
 from comfy_sim.nodes import REGISTRY
-from comfy_sim.nodes.model import CHECKPOINTS, EMBEDDINGS, LORAS, VAES
+from comfy_sim.nodes.model import EMBEDDINGS, MODELS
 from comfy_sim.options import Options
 from comfy_sim.routes.base import Route, life_of, sim_of
 
 _MEMORY = 24 * 1024 ** 3
-_MODELS = {"checkpoints": CHECKPOINTS, "configs": [], "loras": LORAS, "vae": VAES, "text_encoders": [],
-           "diffusion_models": [], "clip_vision": [], "style_models": [], "embeddings": EMBEDDINGS, "diffusers": [],
-           "vae_approx": [], "controlnet": [], "gligen": [], "upscale_models": [], "custom_nodes": [],
-           "hypernetworks": [], "photomaker": [], "classifiers": [], "model_patches": [], "audio_encoders": []}
 
 
 def feature_flags(options: Options) -> Dict[str, Any]:
@@ -62,11 +58,11 @@ async def object_info_of(request: web.Request) -> web.Response:
 
 
 async def models(request: web.Request) -> web.Response:
-    return web.json_response(list(_MODELS))
+    return web.json_response(list(MODELS))
 
 
 async def models_of(request: web.Request) -> web.Response:
-    names = _MODELS.get(request.match_info["folder"])
+    names = MODELS.get(request.match_info["folder"])
     return web.Response(status=404) if names is None else web.json_response(names)
 
 
