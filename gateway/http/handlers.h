@@ -25,6 +25,8 @@ handler_fn outputs_content;
 handler_fn templates_list;
 handler_fn templates_get;
 handler_fn templates_reload;
+handler_fn models_folders;
+handler_fn models_get;
 handler_fn backends_get;
 
 #endif

@@ -18,6 +18,8 @@ BACKEND = SCHEMAS["Backend"]["examples"][0]
 TEMPLATE = SCHEMAS["Template"]["examples"][0]
 TEMPLATE_DETAIL = {**TEMPLATE, "input_schema": {"type": "object"}, "outputs": [], "examples": [], "backends": [],
                    "limits": {"timeout_seconds": None, "max_attempts": None}, "requires": {"nodes": [], "models": []}}
+MODELS = {"data": [{"name": "sdxl/a.safetensors", "backends": ["gpu0", "gpu1"]}], "has_more": False,
+          "next_cursor": None, "complete": True}
 RELOAD = SCHEMAS["TemplateReload"]["examples"][0]
 PROBLEM = SCHEMAS["Problem"]["examples"][0]
 SUBMISSION = SCHEMAS["Submission"]["examples"][0]
@@ -272,6 +274,9 @@ GOOD = [
      body({"data": [TEMPLATE], "has_more": False, "next_cursor": None})),
     ("getTemplate", "GET", "/v1/templates/sdxl?expand=options", 200, headers(), body(TEMPLATE_DETAIL)),
     ("reloadTemplates", "POST", "/v1/templates/reload", 200, headers(), body(RELOAD)),
+    ("listModelFolders", "GET", "/v1/models", 200, headers(),
+     body({"data": [{"folder": "loras", "count": 2}], "has_more": False, "next_cursor": None, "complete": True})),
+    ("listModels", "GET", "/v1/models/loras?q=a&limit=2", 200, headers(), body(MODELS)),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
      body({"data": [BACKEND], "has_more": False, "next_cursor": None})),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),
@@ -412,6 +417,12 @@ BAD = [
     ("template without its parameters", "GET", "/v1/templates/sdxl", 200, headers(), body(TEMPLATE), "input_schema"),
     ("reload that does not say why", "POST", "/v1/templates/reload", 200, headers(),
      body(changed(RELOAD, broken=[changed(RELOAD["broken"][0], faults=[])])), "at /broken/0/faults"),
+    ("model that nobody has", "GET", "/v1/models/loras", 200, headers(),
+     body(changed(MODELS, data=[{"name": "a.pt", "backends": []}])), "at /data/0/backends"),
+    ("models, and not whether these are all", "GET", "/v1/models/loras", 200, headers(),
+     body(without(MODELS, "complete")), "'complete' is a required property"),
+    ("more models, yet no cursor", "GET", "/v1/models/loras", 200, headers(), body(changed(MODELS, has_more=True)),
+     "at /next_cursor"),
     ("backend url with a password", "GET", "/v1/backends", 200, headers(),
      body({"data": [changed(BACKEND, url="http://u:p@h:1")], "has_more": False, "next_cursor": None}),
      "at /data/0/url"),
