@@ -178,7 +178,7 @@ def test_with_a_comfyui_of_its_own(demo, clone):
         assert run.end() == 0, run.text
         assert f"ComfyUI: {sim.url}" in run.text and "comfy-sim" not in run.text
         posts = sim.log()["prompts"]
-    assert len(posts) == 1
+    assert len(posts) == 6, "the job, and what templates make of its picture"
     assert run.picture.read_bytes().startswith(b"\x89PNG")
 
 
