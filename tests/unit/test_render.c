@@ -293,7 +293,7 @@ static void slow_clear(struct slow *s)
     check_no_child_left();
 }
 
-/* The one child of this process; 0 when there is none. */
+/* The one child of this process that is the program by now; 0 when there is none. */
 static pid_t find_child(void)
 {
     DIR *proc = opendir("/proc");
@@ -309,6 +309,10 @@ static pid_t find_child(void)
 
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
             file_read(path, 4096, &text, NULL) != ERR_NONE) {
+            continue;
+        }
+        /* Before its exec it holds up its parent, and a child that is stopped then does so for ever. */
+        if (strstr(buf_str(&text), "(comfygate-imagi") == NULL) {
             continue;
         }
         behind = strrchr(buf_str(&text), ')');
