@@ -24,6 +24,7 @@ struct gateway {
     struct backend_list backends;
     struct store *store;
     struct blobs *blobs;
+    struct rendition_cache *renditions;
     struct template_set *templates;
     struct fetch_policy *fetch;
     struct hub *hub;
@@ -85,6 +86,11 @@ static enum errc open_blobs(struct gateway *g, struct err *e)
     return blobs_open(g->config.data_dir, &g->blobs, e);
 }
 
+static enum errc open_renditions(struct gateway *g, struct err *e)
+{
+    return rendition_cache_open(g->config.data_dir, &g->renditions, e);
+}
+
 /* What is broken keeps nothing from starting. */
 static enum errc open_templates(struct gateway *g, struct err *e)
 {
@@ -97,8 +103,11 @@ static enum errc open_templates(struct gateway *g, struct err *e)
 
 static enum errc start_engine(struct gateway *g, struct err *e)
 {
-    struct engine_parts parts = {
-        .config = &g->config, .backends = &g->backends, .store = g->store, .blobs = g->blobs};
+    struct engine_parts parts = {.config = &g->config,
+                                 .backends = &g->backends,
+                                 .store = g->store,
+                                 .blobs = g->blobs,
+                                 .renditions = g->renditions};
     enum errc rc = ERR_NONE;
 
     g->hub = hub_new(g->config.server_max_waiters);
@@ -126,6 +135,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .backends = &g->backends,
                                .store = g->store,
                                .blobs = g->blobs,
+                               .renditions = g->renditions,
                                .templates = g->templates,
                                .fetch = g->fetch,
                                .hub = g->hub,
@@ -154,6 +164,7 @@ static void stop(struct gateway *g)
     hub_free(g->hub);
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
+    rendition_cache_close(g->renditions);
     blobs_close(g->blobs);
     store_close(g->store);
     backend_list_clear(&g->backends);
@@ -174,7 +185,8 @@ static void wait_for_signal(const sigset_t *signals)
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
     static enum errc (*const STEP[])(struct gateway *, struct err *) = {
-        open_store, open_blobs, open_templates, open_fetch, start_engine, start_http};
+        open_store, open_blobs,   open_renditions, open_templates,
+        open_fetch, start_engine, start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

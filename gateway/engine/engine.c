@@ -63,6 +63,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->config = parts->config;
     e->store = parts->store;
     e->blobs = parts->blobs;
+    e->renditions = parts->renditions;
     e->hub = parts->hub;
     list_init(&e->live);
     list_init(&e->dirty);
@@ -145,6 +146,7 @@ static void empty_trash(void *arg, const char *sha256)
     struct trash_can *can = arg;
 
     blob_remove(can->engine->blobs, sha256);
+    rendition_cache_forget(can->engine->renditions, sha256);
     if (can->st == ST_OK) {
         can->st = store_trash_done(can->engine->writer, sha256);
     }

@@ -16,6 +16,7 @@
 #include "bridge/inbox.h"
 #include "core/backend_list.h"
 #include "store/blob.h"
+#include "store/rendition_cache.h"
 #include "store/store.h"
 
 struct engine;
@@ -26,6 +27,7 @@ struct engine_parts {
     const struct backend_list *backends;
     struct store *store;
     struct blobs *blobs;
+    struct rendition_cache *renditions;
     struct hub *hub;
 };
 

@@ -92,6 +92,8 @@ struct live_job {
 
 enum backend_status { BACKEND_DOWN, BACKEND_UP, BACKEND_STALLED };
 
+struct nodes_reading;
+
 struct backend {
     struct engine *engine;
     const struct backend_address *address;
@@ -129,9 +131,10 @@ struct backend {
     int64_t system_due_mono_ms;
     struct comfy_system info;
     struct comfy_call *nodes;
-    int64_t nodes_due_mono_ms;     /* 0 = none planned */
-    int64_t nodes_refused_mono_ms; /* when a refusal has brought it forward last */
-    int nodes_failures;            /* in a row */
+    struct nodes_reading *nodes_reading; /* of the answer, with the worker */
+    int64_t nodes_due_mono_ms;           /* 0 = none planned */
+    int64_t nodes_refused_mono_ms;       /* when a refusal has brought it forward last */
+    int nodes_failures;                  /* in a row */
     bool has_no_cancel; /* POST /api/jobs/{id}/cancel is not there, whatever its version says */
     int64_t queue_remaining; /* -1 = unknown */
 
@@ -160,6 +163,7 @@ struct retention {
 struct engine {
     const struct config *config;
     struct blobs *blobs;
+    struct rendition_cache *renditions;
     struct hub *hub;
     struct inbox *inbox;
     struct store *store;

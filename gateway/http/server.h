@@ -17,6 +17,7 @@
 #include "fetch/fetch.h"
 #include "library/template_set.h"
 #include "store/blob.h"
+#include "store/rendition_cache.h"
 #include "store/store.h"
 
 struct http_server;
@@ -27,6 +28,7 @@ struct http_parts {
     const struct backend_list *backends;
     struct store *store;
     struct blobs *blobs;
+    struct rendition_cache *renditions;
     struct template_set *templates;
     const struct fetch_policy *fetch;
     struct hub *hub;

@@ -243,6 +243,26 @@ def test_a_file_of_two_jobs_goes_with_the_second(stages):
     eventually(lambda: stored_files(stage.gateway), lambda names: not names)
 
 
+def test_what_was_made_of_a_file_goes_with_it(stages):
+    """And what was made of another stays, also of one in the same folder."""
+    stage = stages(retention_jobs_days=3)
+    old, young = listed(stage, b"old"), listed(stage, b"young")
+    gone, kept = old["outputs"][0]["sha256"], young["outputs"][0]["sha256"]
+    neighbour = gone[:2] + 62 * "0"
+    stage.gateway.stop()
+    folder = pathlib.Path(stage.gateway.data_dir) / "renditions"
+    made = {sha256: [folder / sha256[:2] / f"{sha256}-{kind}.webp" for kind in ("t256", "preview")]
+            for sha256 in (gone, kept, neighbour)}
+    for path in sum(made.values(), []):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"a picture")
+    age(stage.gateway, old, 4)
+    stage.gateway.start()
+    until_gone(stage.gateway, f"/v1/jobs/{old['id']}")
+    eventually(lambda: {path for path in folder.rglob("*.webp")},
+               lambda paths: paths == {*made[kept], *made[neighbour]})
+
+
 def test_a_row_that_cannot_be_read_harms_nobody(stages):
     """What is old stays then; what users ask for is done."""
     stage = stages(retention_outputs_days=1)
