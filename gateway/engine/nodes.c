@@ -7,10 +7,10 @@
  * ComfyUI makes the answer on its event loop, and some installations take seconds for it; hence the
  * patience, and the pauses.
  *
- * Read on the engine thread: 5 MB take less than 10 ms, and that is twice what large installations
- * answer.
+ * The worker reads the answer, for it may be as large as backend_max_answer.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,6 +23,17 @@
 /* Custom nodes put whole documents into their options. */
 static const struct json_limits node_limits = {.depth = 256, .nodes = 4000000};
 
+/* An answer that the worker reads. */
+struct nodes_reading {
+    struct work work;
+    struct backend *backend; /* the engine's; NULL: nobody waits for it any more */
+    struct bytes *text;
+    int64_t took_ms;
+    enum errc code;
+    struct node_info *nodes; /* when code is ERR_NONE */
+    struct err e;
+};
+
 void nodes_soon(struct backend *b)
 {
     b->nodes_due_mono_ms = 1;
@@ -32,6 +43,10 @@ void nodes_opened(struct backend *b)
 {
     comfy_call_drop(b->nodes);
     b->nodes = NULL;
+    if (b->nodes_reading != NULL) {
+        b->nodes_reading->backend = NULL;
+        b->nodes_reading = NULL;
+    }
     b->nodes_failures = 0;
     nodes_soon(b);
 }
@@ -59,47 +74,85 @@ static void plan(struct backend *b, int64_t in_ms)
     }
 }
 
-/* False, with the reason in e, when the answer tells nothing. */
-static bool take(struct backend *b, const struct call_result *result, struct err *e) ON_ENGINE;
-static bool take(struct backend *b, const struct call_result *result, struct err *e)
+static void failed(struct backend *b, const char *reason) ON_ENGINE;
+static void failed(struct backend *b, const char *reason)
 {
-    struct node_info *nodes = NULL;
+    if (b->nodes_failures++ == 0) {
+        log_warn("nodes_unknown", LOG_S("backend", b->address->name), LOG_S("reason", reason));
+    }
+    plan(b, backend_pause(b, b->nodes_failures));
+}
+
+static void run_reading(struct work *w)
+{
+    struct nodes_reading *r = container_of(w, struct nodes_reading, work);
     int64_t began = clock_mono_ms();
 
-    if (result->end != CALL_ANSWERED) {
-        (void)err_set(e, ERR_VALIDATION_ERROR, "%s", result->reason);
-        return false;
-    }
-    if (result->status != 200) {
-        (void)err_set(e, ERR_VALIDATION_ERROR, "HTTP %d", result->status);
-        return false;
-    }
-    if (node_info_parse(result->body, node_limits, &nodes, e) != ERR_NONE) {
-        return false;
+    r->code = node_info_parse(bytes_span(r->text), node_limits, &r->nodes, &r->e);
+    r->took_ms = clock_mono_ms() - began;
+}
+
+static void take(struct nodes_reading *r) ON_ENGINE;
+static void take(struct nodes_reading *r)
+{
+    struct backend *b = r->backend;
+
+    b->nodes_reading = NULL;
+    if (r->code != ERR_NONE) {
+        failed(b, r->e.detail);
+        return;
     }
     log_info("nodes_read", LOG_S("backend", b->address->name),
-             LOG_I("classes", (int64_t)node_info_class_count(nodes)),
-             LOG_I("bytes", (int64_t)result->body.len), LOG_I("ms", clock_mono_ms() - began));
-    hub_set_nodes(b->engine->hub, (size_t)(b - b->engine->backend), nodes);
-    return true;
+             LOG_I("classes", (int64_t)node_info_class_count(r->nodes)),
+             LOG_I("bytes", (int64_t)bytes_span(r->text).len), LOG_I("ms", r->took_ms));
+    hub_set_nodes(b->engine->hub, (size_t)(b - b->engine->backend), take_ptr(&r->nodes));
+    b->nodes_failures = 0;
+    plan(b, b->engine->config->backend_catalog_seconds * 1000);
+}
+
+static void reading_done(struct work *w)
+{
+    struct nodes_reading *r = container_of(w, struct nodes_reading, work);
+
+    assume_engine_role();
+    if (r->backend != NULL) {
+        take(r);
+    }
+    node_info_unref(r->nodes);
+    bytes_unref(r->text);
+    free(r);
+}
+
+static void read_answer(struct backend *b, struct span body) ON_ENGINE;
+static void read_answer(struct backend *b, struct span body)
+{
+    struct nodes_reading *r = xcalloc(1, sizeof *r);
+
+    r->work.run = run_reading;
+    r->work.done = reading_done;
+    r->backend = b;
+    r->text = bytes_new(body);
+    r->e = ERR_INIT;
+    b->nodes_reading = r;
+    worker_add(b->engine->worker, &r->work);
 }
 
 static void on_nodes(void *arg, const struct call_result *result)
 {
     struct backend *b = arg;
-    struct err e = ERR_INIT;
 
     assume_engine_role();
     b->nodes = NULL;
-    if (take(b, result, &e)) {
-        b->nodes_failures = 0;
-        plan(b, b->engine->config->backend_catalog_seconds * 1000);
-        return;
+    if (result->end != CALL_ANSWERED) {
+        failed(b, result->reason);
+    } else if (result->status != 200) {
+        char reason[32];
+
+        (void)snprintf(reason, sizeof reason, "HTTP %d", result->status);
+        failed(b, reason);
+    } else {
+        read_answer(b, result->body);
     }
-    if (b->nodes_failures++ == 0) {
-        log_warn("nodes_unknown", LOG_S("backend", b->address->name), LOG_S("reason", e.detail));
-    }
-    plan(b, backend_pause(b, b->nodes_failures));
 }
 
 void nodes_tick(struct backend *b, int64_t mono)
@@ -107,8 +160,8 @@ void nodes_tick(struct backend *b, int64_t mono)
     AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
     int64_t timeout_ms = b->engine->config->backend_timeout_ms;
 
-    if (b->nodes != NULL || b->nodes_due_mono_ms == 0 || mono < b->nodes_due_mono_ms ||
-        !b->is_known || !b->has_ws_tried) {
+    if (b->nodes != NULL || b->nodes_reading != NULL || b->nodes_due_mono_ms == 0 ||
+        mono < b->nodes_due_mono_ms || !b->is_known || !b->has_ws_tried) {
         return;
     }
     b->nodes_due_mono_ms = 0;

@@ -1,7 +1,7 @@
 /* worker.h - slow work off the engine: one thread, first in first out.
  *
- * For output files: what they are is read, and they are made durable. The result comes back as a
- * call on the engine thread, from worker_collect.
+ * For output files: what they are is read, and they are made durable. For what a ComfyUI has: its answer
+ * is read. The result comes back as a call on the engine thread, from worker_collect.
  *
  * Threads: all functions on the engine's; `run` on the worker's.
  */
