@@ -8,6 +8,7 @@ import pytest
 import graphs
 from sim import graph_image
 from stage import eventually, stages  # noqa: F401  (stages is a fixture)
+from template_folders import write_template
 
 TWO = {"left": {}, "right": {}}
 ASKED = "GET /object_info"
@@ -46,7 +47,8 @@ def test_models_of_all_backends(stages):
     stage.sims["left"].models(loras=["b.safetensors", "a/Ä 😀.safetensors", "sub\\w.pt"], upscale_models=["4x.pth"])
     stage.sims["right"].models(loras=["b.safetensors", "0.safetensors"], upscale_models=[], vae=[])
     stage.gateway.request("POST", "/v1/templates/reload")
-    page = eventually(lambda: models(stage, "loras"), lambda page: len(page["data"]) == 4)
+    page = eventually(lambda: models(stage, "loras"),  # both have answered anew
+                      lambda page: {"0.safetensors", "sub\\w.pt"} <= {each["name"] for each in page["data"]})
     assert page == {"data": [{"name": "0.safetensors", "backends": ["right"]},
                              {"name": "a/Ä 😀.safetensors", "backends": ["left"]},
                              {"name": "b.safetensors", "backends": ["left", "right"]},
@@ -204,6 +206,31 @@ def test_a_node_that_is_gone(stages):
     eventually(lambda: names(stage, "loras"), lambda seen: "watercolor.safetensors" in seen)
 
 
+def test_a_template_follows_what_is_there(stages, tmp_path):
+    """Its model goes and comes, then one of its nodes."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    write_template(folder, "mine", {"/workflow/3": {"class_type": "UpscaleModelLoader",
+                                                    "inputs": {"model_name": "4x-UltraSharp.pth"}}})
+    stage = stages(templates_dir=folder, templates_shipped="off")
+
+    def after_reload(available):
+        stage.gateway.request("POST", "/v1/templates/reload")
+        seen = eventually(lambda: stage.gateway.json("GET", "/v1/templates/mine"),
+                          lambda seen: seen["available"] is available)
+        return [(reason["code"], reason["pointer"]) for reason in seen["unavailable_reasons"]]
+
+    assert after_reload(True) == []
+    stage.sim.models(upscale_models=["other.pth"])
+    assert after_reload(False) == [("missing_model", "/workflow/3/inputs/model_name")]
+    stage.sim.models(upscale_models=["other.pth", "4x-UltraSharp.pth"])
+    assert after_reload(True) == []
+    stage.sim.nodes(remove=["EmptyImage"])
+    assert after_reload(False) == [("missing_node", "/workflow/1/class_type")]
+    stage.sim.nodes(add={"EmptyImage": None})
+    assert after_reload(True) == []
+
+
 def test_asked_from_time_to_time(stages):
     stage = stages(backend_catalog_seconds=10)
     until_complete(stage)
@@ -242,15 +269,35 @@ def test_useless_answers_harm_no_job(stages, fault):
 
 
 def test_a_slow_answer_delays_no_job(stages):
-    stage = stages(sim={"faults": {"http_delay": {"path": "/object_info", "ms": 4000}}})
+    stage = stages(sim={"faults": {"http_delay": {"path": "/object_info", "ms": 6000}}})
     eventually(lambda: asked(stage.sim), lambda seen: seen == 1)
-    stage.finish(stage.submit(graphs.picture()), timeout=3)
+    stage.finish(stage.submit(graphs.picture()))
     stage.gateway.request("POST", "/v1/templates/reload")
-    stage.finish(stage.submit(graphs.picture()), timeout=3)
+    stage.finish(stage.submit(graphs.picture()))
     assert (asked(stage.sim), models(stage, "loras")["complete"]) == (1, False), "one question at a time"
     until_complete(stage)
     # It was asked to ask while the answer was under way, which may be older.
     eventually(lambda: asked(stage.sim), lambda seen: seen == 2)
+
+
+def test_a_large_answer(stages):
+    """Tens of megabytes are read beside the jobs; the list is whole."""
+    stage = stages()
+    until_complete(stage)
+    many = [f"collection {number % 100:02}/{'long ' * 10}{number:06}.safetensors" for number in range(100000)]
+    stage.sim.models(loras=many)
+    stage.gateway.request("POST", "/v1/templates/reload")
+    jobs = [stage.submit(graphs.picture()) for _ in range(3)]
+    for job in jobs:
+        stage.finish(job)
+    folders = eventually(lambda: stage.gateway.json("GET", "/v1/models")["data"],
+                         lambda rows: {"folder": "loras", "count": 100000} in rows)
+    assert len(folders) > 10
+    read = eventually(lambda: stage.gateway_log("nodes_read"), lambda lines: len(lines) == 2)
+    assert read[1]["bytes"] > 16 << 20
+    assert names(stage, "loras", "?limit=1") == [min(many)]
+    assert names(stage, "loras", "?q=099999.") == [many[-1]]
+    assert not stage.gateway_log("backend_down")
 
 
 def test_odd_declarations_are_skipped(stages):
