@@ -25,10 +25,10 @@
 /* Whether a browser may show it in place. */
 static bool is_harmless(const char *content_type)
 {
-    static const char *const TYPE[] = {"image/png", "image/jpeg", "image/webp",
-                                       "image/gif", "video/mp4",  "video/webm",
-                                       "audio/wav", "audio/mpeg", "audio/flac",
-                                       "audio/ogg", "text/plain", "text/plain; charset=utf-8"};
+    static const char *const TYPE[] = {
+        "image/png", "image/jpeg", "image/webp", "image/gif",  "image/avif",
+        "video/mp4", "video/webm", "audio/wav",  "audio/mpeg", "audio/flac",
+        "audio/ogg", "audio/mp4",  "audio/webm", "text/plain", "text/plain; charset=utf-8"};
 
     for (size_t i = 0; i < COUNT_OF(TYPE); i++) {
         if (strcasecmp(content_type, TYPE[i]) == 0) {
