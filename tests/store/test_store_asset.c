@@ -76,7 +76,8 @@ static enum st add_job_with(struct fixture *f, char letter, struct id *job)
     return st;
 }
 
-static void end_job(struct fixture *f, struct id job, int64_t completed_at, bool is_starred)
+/* In the transaction that is open. */
+static void write_end(struct fixture *f, struct id job, int64_t completed_at, bool is_starred)
 {
     AUTO(job_row_clear) struct job_row row = {.version = 0};
 
@@ -86,8 +87,13 @@ static void end_job(struct fixture *f, struct id job, int64_t completed_at, bool
     row.completed_at = completed_at;
     row.is_starred = is_starred;
     row.version++;
-    assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, store_job_save(f->w, &row, row.version - 1));
+}
+
+static void end_job(struct fixture *f, struct id job, int64_t completed_at, bool is_starred)
+{
+    assert_st(ST_OK, store_begin(f->w));
+    write_end(f, job, completed_at, is_starred);
     assert_st(ST_OK, store_commit(f->w));
 }
 
@@ -325,6 +331,12 @@ static void test_open_job_keeps_its_file(void **state)
     delete_asset(f, asset);
     assert_true(is_used(f, 'a'));
     assert_trash(f, "");
+    assert_st(ST_OK, store_begin(f->w));
+    write_end(f, job, NOW, false);
+    assert_trash(f, ""); /* not while the end may be rolled back */
+    store_rollback(f->w);
+    assert_true(is_used(f, 'a'));
+    assert_trash(f, "");
     end_job(f, job, NOW, false);
     assert_trash(f, "a");
     assert_st(ST_OK, store_writer_files(f->w, job, &files, &count));
@@ -364,6 +376,128 @@ static void test_file_of_two_jobs(void **state)
     assert_trash(f, "");
     delete_job(f, second);
     assert_trash(f, "a");
+}
+
+/* ---- what keeps a file, in every order ------------------------------------------------------------ */
+
+enum holder { AN_ASSET, ANOTHERS_ASSET, AN_OUTPUT, AN_OPEN_JOB, HOLDERS };
+
+#define ORDERS  24 /* of four */
+#define MANNERS 4  /* in which they can go: two of the output, two of the open job */
+
+struct held {
+    struct id asset;
+    struct id anothers_asset;
+    struct id maker;
+    struct id user;
+};
+
+static struct held hold_in_every_way(struct fixture *f)
+{
+    struct held h = {.asset = add_asset(f, NULL, 'a', NOW),
+                     .anothers_asset = add_asset(f, "alice", 'a', NOW),
+                     .maker = add_new_job(f)};
+
+    add_output(f, h.maker, 0, 'a');
+    end_job(f, h.maker, NOW, false);
+    assert_st(ST_OK, add_job_with(f, 'a', &h.user));
+    assert_true(is_used(f, 'a'));
+    assert_trash(f, ""); /* also when it was on the list before */
+    return h;
+}
+
+static void let_go(struct fixture *f, const struct held *h, enum holder holder, unsigned manner)
+{
+    switch (holder) {
+    case AN_ASSET:
+        assert_st(ST_OK, store_asset_delete(f->w, h->asset, NULL));
+        return;
+    case ANOTHERS_ASSET:
+        assert_st(ST_OK, store_asset_delete(f->w, h->anothers_asset, "alice"));
+        return;
+    case AN_OUTPUT:
+        assert_st(ST_OK, (manner & 1) != 0 ? store_outputs_delete(f->w, h->maker)
+                                           : store_job_delete(f->w, h->maker));
+        return;
+    case AN_OPEN_JOB:
+        if ((manner & 2) != 0) {
+            write_end(f, h->user, NOW, false);
+        } else {
+            assert_st(ST_OK, store_job_delete(f->w, h->user));
+        }
+        return;
+    case HOLDERS:
+        fail();
+    }
+}
+
+/* Each number below ORDERS is another order. */
+static void order_of(unsigned number, enum holder out[HOLDERS])
+{
+    enum holder left[HOLDERS] = {AN_ASSET, ANOTHERS_ASSET, AN_OUTPUT, AN_OPEN_JOB};
+
+    for (unsigned count = HOLDERS; count > 0; count--) {
+        unsigned at = number % count;
+
+        number /= count;
+        out[HOLDERS - count] = left[at];
+        left[at] = left[count - 1];
+    }
+}
+
+static void take_out_trash(struct fixture *f)
+{
+    char sha256[65];
+
+    set_hash(sha256, 'a');
+    assert_st(ST_OK, store_begin(f->w));
+    assert_st(ST_OK, store_trash_done(f->w, sha256));
+    assert_st(ST_OK, store_commit(f->w));
+    assert_trash(f, "");
+}
+
+/* The file goes with the last that names it: not before, and not without being told of. */
+static void test_file_goes_with_the_last(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned run = 0; run < ORDERS * MANNERS; run++) {
+        struct held h = hold_in_every_way(f);
+        enum holder order[HOLDERS];
+
+        order_of(run / MANNERS, order);
+        for (size_t i = 0; i < HOLDERS; i++) {
+            assert_true(is_used(f, 'a'));
+            assert_trash(f, "");
+            assert_st(ST_OK, store_begin(f->w));
+            let_go(f, &h, order[i], run % MANNERS);
+            assert_st(ST_OK, store_commit(f->w));
+        }
+        assert_trash(f, "a");
+        if (run % 2 == 0) {
+            take_out_trash(f); /* else it comes back before anybody has removed it */
+        }
+    }
+}
+
+/* The same when one turn of the engine removes them all. */
+static void test_file_goes_with_all_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned run = 0; run < ORDERS * MANNERS; run++) {
+        struct held h = hold_in_every_way(f);
+        enum holder order[HOLDERS];
+
+        order_of(run / MANNERS, order);
+        assert_st(ST_OK, store_begin(f->w));
+        for (size_t i = 0; i < HOLDERS; i++) {
+            let_go(f, &h, order[i], run % MANNERS);
+        }
+        assert_trash(f, ""); /* the transaction may still fail */
+        assert_st(ST_OK, store_commit(f->w));
+        assert_trash(f, "a");
+    }
 }
 
 /* ---- submissions that cannot be ------------------------------------------------------------------ */
@@ -643,6 +777,8 @@ int main(void)
         store_test(test_open_job_keeps_its_file),
         store_test(test_deleted_output_of_another_job),
         store_test(test_file_of_two_jobs),
+        store_test(test_file_goes_with_the_last),
+        store_test(test_file_goes_with_all_at_once),
         store_test(test_assets_come_with_a_job),
         store_test(test_missing_file),
         store_test(test_replay_needs_no_files),
