@@ -74,6 +74,8 @@ struct comfy_prompt_reply {
     bool is_accepted;       /* 200 with a prompt_id */
     char *prompt_id;        /* as answered (older servers choose their own); NULL */
     bool has_node_errors;   /* accepted, but some output nodes are skipped */
+    bool lacks_something;   /* a class that it does not know, or a value that is not in its list, is
+                               among the faults */
     struct job_error error; /* of a refusal, or of the first node error, in ComfyUI's own words,
                                naming node and class; INVALID_WORKFLOW, MISSING_NODE or MISSING_MODEL */
 };

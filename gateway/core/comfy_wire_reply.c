@@ -189,6 +189,21 @@ static bool read_node_errors(const struct json_doc *doc, json_ref nodes, struct 
     return true;
 }
 
+/* Not only the first fault: each may show that its lists have changed. */
+static bool has_unlisted(const struct json_doc *doc, json_ref nodes)
+{
+    for (json_ref n = json_first(doc, nodes); n != JSON_NONE; n = json_next(doc, n)) {
+        json_ref faults = json_get(doc, n, "errors");
+
+        for (json_ref f = json_first(doc, faults); f != JSON_NONE; f = json_next(doc, f)) {
+            if (json_str_is(doc, json_get(doc, f, "type"), "value_not_in_list")) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- errors of the whole graph --------------------------------------------------------------- */
 
 /* "Node ID '#12'" gives "12"; older servers name the node nowhere else. */
@@ -275,8 +290,10 @@ void comfy_prompt_reply_parse(int http_status, struct span body, struct span gra
     index = graph_index_new(graph);
     if (read_node_errors(doc, nodes, &out->error)) {
         out->has_node_errors = out->is_accepted;
+        out->lacks_something = has_unlisted(doc, nodes);
     } else if (!out->is_accepted) {
         read_graph_error(doc, error, index, &out->error);
+        out->lacks_something = out->error.code == JOB_ERR_MISSING_NODE;
     }
     wire_name_node(&out->error, index);
     graph_index_free(index);

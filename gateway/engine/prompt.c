@@ -53,10 +53,10 @@ static void doubt(struct live_job *j, int64_t for_ms, const char *reason)
 }
 
 /* What it was thought to have may not be there any more. */
-static void note_refusal(struct backend *b, const struct job_error *error) ON_ENGINE;
-static void note_refusal(struct backend *b, const struct job_error *error)
+static void note_refusal(struct backend *b, const struct comfy_prompt_reply *reply) ON_ENGINE;
+static void note_refusal(struct backend *b, const struct comfy_prompt_reply *reply)
 {
-    if (error->code == JOB_ERR_MISSING_NODE || error->code == JOB_ERR_MISSING_MODEL) {
+    if (reply->lacks_something) {
         nodes_refused(b);
     }
 }
@@ -75,7 +75,7 @@ static void accepted(struct live_job *j, const struct comfy_prompt_reply *reply)
     }
     if (reply->has_node_errors) {
         /* Some of its outputs would be missing: that is not what was asked for. */
-        note_refusal(b, &reply->error);
+        note_refusal(b, reply);
         prompt_abandon(b, id_is_none(event.prompt_id) ? j->row.prompt_id : event.prompt_id);
         job_error_set(&j->rejection, reply->error.code, reply->error.message, reply->error.node_id,
                       reply->error.class_type, reply->error.node_title);
@@ -111,7 +111,7 @@ static void answered(struct live_job *j, const struct call_result *result)
         job_error_set(&j->post_error, JOB_ERR_BACKEND_LOST, reply.error.message, NULL, NULL, NULL);
         doubt(j, 0, reply.error.message);
     } else if (!upload_again(j)) {
-        note_refusal(b, &reply.error);
+        note_refusal(b, &reply);
         (void)jobs_event_error(b->engine, j, EV_REJECTED, &reply.error);
     }
     comfy_prompt_reply_clear(&reply);

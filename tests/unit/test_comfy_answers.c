@@ -101,6 +101,40 @@ static void test_replies(void **state)
     }
 }
 
+/* Answers that show that ComfyUI may have other nodes or models than it had. */
+static void test_what_is_lacking(void **state)
+{
+    static const char *const lacking[] = {"value_not_in_list", "missing_model", "invalid_prompt",
+                                          "missing_node_type_033"};
+    struct comfy_prompt_reply r;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(replies); i++) {
+        char name[64];
+        bool is_lacking = false;
+
+        for (size_t k = 0; k < COUNT_OF(lacking); k++) {
+            is_lacking = is_lacking || strcmp(replies[i].file, lacking[k]) == 0;
+        }
+        (void)snprintf(name, sizeof name, "comfy_reply/%s", replies[i].file);
+        AUTO(buf_clear) struct buf text = wire_fixture(name);
+
+        print_message("%s\n", replies[i].file);
+        comfy_prompt_reply_parse((int)strtol(text.data, NULL, 10), span_of(text.data + 4),
+                                 SPAN_LIT(GRAPH), &r);
+        assert_int_equal(r.lacks_something, is_lacking);
+        comfy_prompt_reply_clear(&r);
+    }
+    comfy_prompt_reply_parse(
+        200,
+        SPAN_LIT("{\"prompt_id\":\"x\",\"node_errors\":{\"1\":{\"errors\":[{\"type\":\"odd\"}]},"
+                 "\"2\":{\"errors\":[{\"type\":\"odd\"},{\"type\":\"value_not_in_list\"}]},"
+                 "\"3\":7}}"),
+        SPAN_NONE, &r);
+    assert_true(r.is_accepted && r.has_node_errors && r.lacks_something);
+    comfy_prompt_reply_clear(&r);
+}
+
 static void test_titles(void **state)
 {
     AUTO(buf_clear) struct buf text = wire_fixture("comfy_reply/missing_model");
@@ -396,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_what_is_lacking),
         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_not_comfyui),
         cmocka_unit_test(test_odd_refusals),
