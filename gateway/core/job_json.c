@@ -191,12 +191,11 @@ static void write_thumbnail(struct json_out *o, const struct job_output *output)
     jo_str(o, "thumbnail_url", job_output_is_picture(output) ? url : NULL);
 }
 
-void job_output_json(struct json_out *o, const char *key, const struct job_output *output)
+static void write_output(struct json_out *o, const struct job_output *output)
 {
     char url[sizeof "/v1/outputs//content" + ID_LEN];
 
     (void)snprintf(url, sizeof url, "/v1/outputs/%s/content", output->id.text);
-    jo_obj(o, key);
     jo_str(o, "id", output->id.text);
     jo_str(o, "job_id", output->job_id.text);
     jo_int(o, "index", output->index);
@@ -214,6 +213,23 @@ void job_output_json(struct json_out *o, const char *key, const struct job_outpu
     jo_time(o, "created_at", output->created_at);
     jo_str(o, "url", url);
     write_thumbnail(o, output);
+}
+
+void job_output_json(struct json_out *o, const char *key, const struct job_output *output)
+{
+    jo_obj(o, key);
+    write_output(o, output);
+    jo_end(o);
+}
+
+void job_output_gallery_json(struct json_out *o, const struct job_output *output,
+                             const char *job_title, const char *template_name, bool is_starred)
+{
+    jo_obj(o, NULL);
+    write_output(o, output);
+    jo_str(o, "job_title", job_title);
+    jo_str(o, "template", template_name);
+    jo_bool(o, "starred", is_starred);
     jo_end(o);
 }
 

@@ -9,12 +9,11 @@
 #include "core/job_json.h"
 #include "http/handlers.h"
 #include "http/job_query.h"
+#include "http/page.h"
 #include "http/reply.h"
 #include "http/request.h"
 
 #define PAGE_MAX (256U << 20)
-/* A header that does not fit would cost the whole answer; the body has the cursor, too. */
-#define LINK_MAX 6000
 
 struct page {
     struct job_row *row;
@@ -60,46 +59,15 @@ static void write_rows(struct request *r, const struct page *page, struct json_o
     }
 }
 
-static enum MHD_Result send_page(struct request *r, const struct page *page, struct buf *text,
-                                 const char *cursor)
-{
-    AUTO(buf_clear) struct buf link = BUF_INIT(LINK_MAX);
-    AUTO(bytes_unref_ptr) struct bytes *bytes = bytes_from_buf(text);
-    struct MHD_Response *response = reply_bytes(bytes, JSON_TYPE);
-
-    if (page->has_more) {
-        (void)buf_append_char(&link, '<');
-        job_query_next(&r->uri, cursor, &link);
-        (void)buf_append_str(&link, ">; rel=\"next\"");
-        if (buf_ok(&link)) {
-            reply_header(response, MHD_HTTP_HEADER_LINK, buf_str(&link));
-        }
-    }
-    return reply_send(r, MHD_HTTP_OK, response);
-}
-
 static enum MHD_Result answer(struct request *r, struct page *page)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(PAGE_MAX);
     struct json_out json = json_out_to(&text);
-    char cursor[CURSOR_SIZE] = "";
+    bool has_more = page->has_more && page->count > 0;
 
-    page->has_more = page->has_more && page->count > 0;
-    if (page->has_more) {
-        cursor_write(page->row[page->count - 1].id, cursor);
-    }
-    jo_obj(&json, NULL);
-    jo_arr(&json, "data");
+    page_begin(&json);
     write_rows(r, page, &json);
-    jo_end(&json);
-    jo_bool(&json, "has_more", page->has_more);
-    jo_str(&json, "next_cursor", page->has_more ? cursor : NULL);
-    jo_end(&json);
-    if (!buf_ok(&text)) {
-        return reply_error(r, ERR_INTERNAL_ERROR,
-                           "The page would be too large; ask for fewer jobs.");
-    }
-    return send_page(r, page, &text, cursor);
+    return page_send(r, &json, &text, "/v1/jobs", has_more ? &page->row[page->count - 1].id : NULL);
 }
 
 enum MHD_Result jobs_list(struct request *r)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "http/job_query.h"
+#include "http/list_query.h"
 #include "http/route.h"
 #include "http/uri.h"
 
@@ -52,7 +53,7 @@ static void check_next_page(const struct uri *uri)
     struct err e = ERR_INIT;
     size_t at = 0;
 
-    job_query_next(uri, "x", &next);
+    list_query_next(uri, "/v1/jobs", "x", &next);
     if (uri_parse(buf_span(&next), &again, &e) != ERR_NONE) {
         /* Escapes make it longer, and the cursor is one parameter more. */
         bug_if(next.len <= URI_MAX && uri->param_count < URI_PARAMS_MAX);

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "http/job_query.h"
+#include "http/list_query.h"
 
 #define JOB "0193586e-9c1b-7d44-a3f0-5b1f0e9c2a77"
 
@@ -168,7 +169,7 @@ static void test_next_page(void **state)
     assert_int_equal(
         uri_parse(span_of("/v1/jobs?q=a+%26b&cursor=old&limit=2&metadata.%C3%A9=%3E"), &uri, &e),
         ERR_NONE);
-    job_query_next(&uri, "NEW", &next);
+    list_query_next(&uri, "/v1/jobs", "NEW", &next);
     assert_string_equal(buf_str(&next),
                         "/v1/jobs?q=a%20%26b&limit=2&metadata.%C3%A9=%3E&cursor=NEW");
 }
