@@ -179,9 +179,19 @@ def test_what_cannot_be_made_to_fit(stages):
         answer = stage.gateway.request("GET", f"/v1/outputs/{output['id']}/rendition?max_bytes={limit}")
         assert answer.status == 409 and answer.problem()[0] == "rendition_impossible", answer
         assert answer.json()["detail"]
-    video = primary(stage.finish(stage.submit({"1": {"class_type": "SimVideo", "inputs": {}}})))
-    answer = stage.gateway.request("GET", f"/v1/outputs/{video['id']}/rendition?max_bytes=1024")
-    assert answer.status in (200, 409), answer
+
+
+def test_a_video_is_never_made_anew(stages):
+    """It is answered as it is where it fits; it stands under `gifs`, as custom nodes list it."""
+    stage = stages()
+    graph = {"1": {"class_type": "SimVideo", "inputs": {"frames": 1000, "frame_rate": 8.0, "filename_prefix": "v"}}}
+    video = primary(stage.finish(stage.submit(graph)))
+    assert video["type"] == "video" and video["thumbnail_url"] is None
+    fits = stage.gateway.request("GET", f"/v1/outputs/{video['id']}/rendition?max_bytes=1000000")
+    assert fits.status == 200 and fits.header("Content-Type") == "video/mp4" and fits.body == stage.content(video)
+    answer = stage.gateway.request("GET", f"/v1/outputs/{video['id']}/rendition?max_bytes=2000")
+    assert answer.status == 409 and "video/mp4" in answer.json()["detail"]
+    assert stage.gateway.request("GET", f"/v1/outputs/{video['id']}/thumbnail").status == 404
 
 
 @pytest.mark.parametrize("query", ["", "?max_bytes=1023", "?max_bytes=x", "?max_bytes=268435457", "?max_bytes=-1"])
