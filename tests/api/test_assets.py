@@ -49,6 +49,8 @@ def test_upload_raw(gateway):
     assert gateway.json("GET", f"/v1/assets/{asset['id']}") == asset
     content = gateway.request("GET", asset["url"])
     assert content.status == 200 and content.body == data and content.header("Content-Type") == "image/png"
+    head = gateway.request("HEAD", asset["url"])
+    assert head.status == 200 and head.body == b"" and int(head.header("Content-Length")) == len(data)
     part = gateway.request("GET", asset["url"], headers={"Range": "bytes=1-3"})
     assert part.status == 206 and part.body == b"PNG"
 
