@@ -34,6 +34,28 @@ static void check_models(const struct node_info *n)
     }
 }
 
+static size_t times_named(const struct json_doc *doc, json_ref group, const char *name)
+{
+    size_t times = 0;
+
+    for (json_ref i = json_first(doc, group); i != JSON_NONE; i = json_next(doc, i)) {
+        AUTO(buf_clear) struct buf key = BUF_INIT(json_key_raw(doc, i).len);
+
+        times += json_key(doc, i, &key) && strcmp(buf_str(&key), name) == 0 ? 1 : 0;
+    }
+    return times;
+}
+
+/* As with classes: of two inputs of one name each reader may tell of another. */
+static bool is_named_once(const struct json_doc *doc, json_ref class, const char *name)
+{
+    json_ref inputs = json_get(doc, class, "input");
+
+    return times_named(doc, json_get(doc, inputs, "required"), name) +
+               times_named(doc, json_get(doc, inputs, "optional"), name) ==
+           1;
+}
+
 /* An input whose name cannot be kept, for it has a U+0000, is not known to either. */
 static void check_input(const struct json_doc *doc, json_ref member, const char *class,
                         const struct node_catalog *kept, const struct node_catalog *whole)
@@ -42,7 +64,8 @@ static void check_input(const struct json_doc *doc, json_ref member, const char 
     json_ref list = JSON_NONE;
     struct object_input in;
 
-    if (!json_key(doc, member, &name)) {
+    if (!json_key(doc, member, &name) ||
+        !is_named_once(doc, json_get(doc, 0, class), buf_str(&name))) {
         return;
     }
     bug_if(kept->needs_input(kept->arg, class, buf_str(&name)) !=
