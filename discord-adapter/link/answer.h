@@ -1,0 +1,58 @@
+/* answer.h - the answer to one interaction: first within 3 s, then as often as needed while its token lives.
+ *
+ * Knows what Discord allows when: one first answer (callback, or the HTTP response when it came over HTTP); afterwards edits of
+ * @original and follow-ups for 15 minutes. Who takes long calls answer_in_time() at the beginning: when nothing was said after
+ * 1.2 s (2 s for components), it defers by itself, and the first answer becomes an edit. Nobody has to know which it was.
+ *
+ * Counted: shared by a job's tracker and a handler; freed with the last. Threads: the loop's.
+ */
+#ifndef CGD_LINK_ANSWER_H
+#define CGD_LINK_ANSWER_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "link/discord.h"
+#include "wire/interaction.h"
+#include "wire/message.h"
+
+struct answer;
+
+/* The interaction is borrowed for the call. `respond` NULL: by callback; else the first answer goes there as the JSON text of an HTTP
+ * response (once). */
+struct answer *answer_new(struct loop *loop, struct discord *d, const struct interaction *i,
+                          void (*respond)(void *arg, const char *json, const struct message *files),
+                          void *arg) MUST_CHECK;
+/* For an interaction that was answered before this process began (its token may still live). */
+struct answer *answer_resume(struct loop *loop, struct discord *d, const char *app,
+                             const char *interaction, const char *token, bool is_ephemeral)
+    MUST_CHECK;
+struct answer *answer_ref(struct answer *a);
+void answer_unref(
+    struct answer
+        *a); /* says "did not work" by itself when nothing was answered at all; NULL is fine */
+
+/* Defers by itself when it takes long. `is_ephemeral`: decides for good (Discord). is_update: of a component, silently (type 6):
+ * a later answer edits the message the component is under; else a new reply (type 5). */
+void answer_in_time(struct answer *a, bool is_ephemeral, bool is_update);
+/* Defers now, and tells when Discord has it (or has refused it). done may be NULL, as everywhere here. */
+void answer_defer(struct answer *a, bool is_ephemeral, bool is_update, discord_done *done,
+                  void *arg);
+/* Says it: type 4 (or 7 with is_update) when it is the first, else an edit of @original. json of done: with the first, resource.message; with an
+ * edit, the message. A second call while one is under way replaces what waits (the latest wins); its done is called with status 0. */
+void answer_say(struct answer *a, const struct message *m, discord_done *done, void *arg);
+/* A reply to the presser alone that leaves the message as it is: first answer or follow-up, ephemeral. */
+void answer_whisper(struct answer *a, const struct message *m, discord_done *done, void *arg);
+void answer_whisper_text(struct answer *a, const char *text);
+/* First answers only: bug_if otherwise. Both are taken over. */
+void answer_modal(struct answer *a, cJSON *modal);
+void answer_choices(struct answer *a, cJSON *choices);
+
+bool answer_is_begun(const struct answer *a); /* something was said or deferred */
+bool answer_is_ephemeral(const struct answer *a);
+/* The id of @original once it is known; "" before. */
+const char *answer_message_id(const struct answer *a);
+/* Less than 14 minutes since the interaction, and no answer has said otherwise. */
+bool answer_token_lives(const struct answer *a);
+
+#endif
