@@ -3,7 +3,7 @@
  * The resolver cannot be interrupted, so the thread outlives a question that is
  * dropped. What both sides use is counted: the last one frees it.
  */
-#include "engine/resolve.h"
+#include "net/resolve.h"
 
 #include <netdb.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@ struct shared {
     int ready_fd; /* readable when result is there */
     char *host;
     atomic_bool is_ready;
-    struct resolve_result result; /* the thread's until is_ready, the engine's afterwards */
+    struct resolve_result result; /* the thread's until is_ready, the loop's afterwards */
 };
 
 struct resolve {

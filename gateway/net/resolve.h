@@ -1,18 +1,18 @@
-/* resolve.h - the addresses of a host name, without making the engine wait.
+/* resolve.h - the addresses of a host name, without making the loop wait.
  *
  * libwebsockets asks the resolver on the thread that connects; a name server
- * that does not answer would stop the engine for many seconds each time. So a
+ * that does not answer would stop the loop for many seconds each time. So a
  * thread asks, one for each question.
  *
- * Threads: the engine's.
+ * Threads: the loop's.
  */
-#ifndef CG_ENGINE_RESOLVE_H
-#define CG_ENGINE_RESOLVE_H
+#ifndef CG_NET_RESOLVE_H
+#define CG_NET_RESOLVE_H
 
 #include <stddef.h>
 
 #include "base/attr.h"
-#include "engine/loop.h"
+#include "net/loop.h"
 
 #define RESOLVE_ADDRESSES    8
 #define RESOLVE_ADDRESS_SIZE 64

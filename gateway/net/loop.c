@@ -14,7 +14,7 @@
  * batch at hand, and even watch a new one of the same number. Each event
  * therefore carries the number of its watch beside its descriptor.
  */
-#include "engine/loop.h"
+#include "net/loop.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -380,7 +380,8 @@ enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (l->epoll_fd < 0 || l->wake_fd < 0 || l->timer_fd < 0) {
-        enum errc rc = err_set(e, ERR_INTERNAL_ERROR, "The engine's wait cannot be set up: %m");
+        enum errc rc =
+            err_set(e, ERR_INTERNAL_ERROR, "The wait for sockets and timers cannot be set up: %m");
 
         loop_close(l);
         return rc;

@@ -1,13 +1,13 @@
-/* loop.h - the engine's wait: sockets, timers and wake-ups of one thread.
+/* loop.h - the wait of one thread: sockets, timers and wake-ups.
  *
  * libwebsockets owns the outermost wait (Debian's package cannot be driven from another loop), so
  * one epoll set with everything else hangs inside it as a single adopted
  * descriptor. Only this file knows that.
  *
- * Threads: the engine's, except loop_wake (any).
+ * Threads: the one that runs loop_turn, except loop_wake (any).
  */
-#ifndef CG_ENGINE_LOOP_H
-#define CG_ENGINE_LOOP_H
+#ifndef CG_NET_LOOP_H
+#define CG_NET_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

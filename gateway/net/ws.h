@@ -1,0 +1,67 @@
+/* ws.h - one WebSocket (RFC 6455), as a client, on libwebsockets.
+ *
+ * One object is one connection from connect to close; who wants another makes another. Messages are
+ * reassembled; one that passes its ceiling is skipped fragment by fragment and counted, the connection
+ * stays. Pings, when asked for, go out while the server is silent, and the connection is closed when no
+ * pong comes.
+ *
+ * Knows nothing of what is said over it. Threads: the loop's.
+ */
+#ifndef CG_NET_WS_H
+#define CG_NET_WS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "net/loop.h"
+
+struct ws;
+struct lws_protocols;
+
+struct ws_end {
+    int close_code; /* of the server's close frame; 0 = none came (RFC 6455 7.1.5 says 1005 or 1006) */
+    int refused_status; /* HTTP status of a refused handshake; 0 = none */
+    const char *reason; /* in plain words; borrowed */
+};
+
+struct ws_events {
+    void (*opened)(void *arg);
+    void (*text)(void *arg, struct span message); /* borrowed during the call */
+    void (*binary)(void *arg, struct span message);
+    void (*skipped)(void *arg, int64_t bytes);
+    /* Connect failed, or the connection ended. Last event of the object unless ws_free comes first.
+     * The object may be freed within, as within any other event. */
+    void (*closed)(void *arg, const struct ws_end *end);
+};
+
+struct ws_config {
+    const char *
+        url; /* ws(s)://host[:port][/path][?query]; http(s) is read as ws(s). Copied, as the next */
+    const char *user_agent; /* of the handshake; NULL = none */
+    struct span greeting;   /* a first text message, sent at once when open; ptr NULL = none */
+    int64_t ping_ms;        /* silence before a ping; 0 = no pings */
+    int64_t pong_ms;
+    int64_t connect_ms;
+    int64_t max_text;
+    int64_t max_binary;
+    /* Says why a handshake was refused with this status, to be put behind it; NULL, or it gives "", = nothing more. */
+    const char *(*explain_refusal)(int status);
+};
+
+/* For loop_open. */
+const struct lws_protocols *ws_protocols(void);
+
+/* Begins to connect; config is copied. Events come from loop_turn only, never from within this call. */
+struct ws *ws_new(struct loop *loop, const struct ws_config *config, const struct ws_events *events,
+                  void *arg) MUST_CHECK;
+/* Queues a text message (copied). Ignored unless open. */
+void ws_send(struct ws *ws, struct span text);
+/* Begins a closing handshake with this code (RFC 6455 7.4) after what is queued; `closed` follows, at the latest after
+ * 2 s. */
+void ws_close(struct ws *ws, int code);
+/* Drops the connection at once, without events. NULL is fine. */
+void ws_free(struct ws *ws);
+
+#endif
