@@ -247,8 +247,7 @@ int download_outputs(struct cli *cli, const struct job_facts *job, const char *d
     }
     /* A temporary file is taken away also on Ctrl-C. */
     terminal_catch_interrupt();
-    cJSON_ArrayForEach(output, job->outputs)
-    {
+    cJSON_ArrayForEach(output, job->outputs) {
         code = terminal_is_interrupted() ? EXIT_INTERRUPTED : download_one(cli, output, dir, paths);
         if (code != EXIT_OK) {
             return code;

@@ -62,8 +62,7 @@ static void put_outputs(const struct terminal *t, const struct job_facts *job, c
 {
     const cJSON *output;
 
-    cJSON_ArrayForEach(output, job->outputs)
-    {
+    cJSON_ArrayForEach(output, job->outputs) {
         put_output(t, output, url);
     }
 }
@@ -72,8 +71,7 @@ static void put_warnings(const struct terminal *t, const struct job_facts *job)
 {
     const cJSON *warning;
 
-    cJSON_ArrayForEach(warning, job->warnings)
-    {
+    cJSON_ArrayForEach(warning, job->warnings) {
         (void)fputs("  warning: ", t->file);
         terminal_put(t, member_text(warning, "detail"));
         (void)fputc('\n', t->file);
@@ -137,15 +135,13 @@ static void put_tags(const struct terminal *t, const struct job_facts *job)
     AUTO(buf_clear) struct buf tags = BUF_INIT(65536);
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, job->tags)
-    {
+    cJSON_ArrayForEach(item, job->tags) {
         const char *tag = cJSON_GetStringValue(item);
 
         buf_appendf(&tags, "%s%s", tags.len > 0 ? ", " : "", tag != NULL ? tag : "");
     }
     put_fact(t, "tags", buf_str(&tags));
-    cJSON_ArrayForEach(item, job->metadata)
-    {
+    cJSON_ArrayForEach(item, job->metadata) {
         const char *value = cJSON_GetStringValue(item);
         AUTO(buf_clear) struct buf line = BUF_INIT(65536);
 
@@ -321,8 +317,7 @@ void job_print_table(const struct terminal *t, const cJSON *jobs, int rows, cons
 
     table_head(t, &c, &line);
     put_line(t, &line, end);
-    cJSON_ArrayForEach(item, jobs)
-    {
+    cJSON_ArrayForEach(item, jobs) {
         struct job_facts job;
 
         if (row == rows) {

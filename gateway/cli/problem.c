@@ -30,8 +30,7 @@ static void put_items(const struct terminal *t, const cJSON *errors)
 {
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, errors)
-    {
+    cJSON_ArrayForEach(item, errors) {
         const char *place = member_text(item, "pointer");
 
         put_item(t, *place != '\0' ? place : member_text(item, "parameter"),

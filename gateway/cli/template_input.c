@@ -60,8 +60,7 @@ static void list_names(const cJSON *properties, struct buf *out)
 {
     const cJSON *property = NULL;
 
-    cJSON_ArrayForEach(property, properties)
-    {
+    cJSON_ArrayForEach(property, properties) {
         (void)buf_append_str(out, out->len > 0 ? ", " : "");
         (void)buf_append_str(out, property->string);
     }

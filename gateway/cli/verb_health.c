@@ -36,8 +36,7 @@ static void print_readiness(const struct terminal *t, const cJSON *readiness)
     (void)fputs(terminal_tone(t, tone), t->file);
     terminal_put(t, status);
     (void)fprintf(t->file, "%s\n", terminal_reset(t));
-    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(readiness, "checks"))
-    {
+    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(readiness, "checks")) {
         print_check(t, check);
     }
 }

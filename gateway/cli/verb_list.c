@@ -106,8 +106,7 @@ static void print_page(struct cli *cli, const cJSON *page)
     const cJSON *job;
 
     if (cli->is_quiet) {
-        cJSON_ArrayForEach(job, jobs)
-        {
+        cJSON_ArrayForEach(job, jobs) {
             (void)printf("%s\n", member_text(job, "id"));
         }
         return;
