@@ -6,6 +6,7 @@
 #ifndef CGD_BOT_BOT_H
 #define CGD_BOT_BOT_H
 
+#include "base/list.h"
 #include "link/answer.h"
 #include "link/comfygate.h"
 #include "link/discord.h"
@@ -26,6 +27,7 @@ struct bot {
     struct policy *policy;
     struct tracker *tracker;
     const struct gateway_link *gateway; /* NULL with interactions over HTTP */
+    struct list work;                   /* handlers that wait: bot/work.h; list_init by main */
     char application_id[24];            /* "" until Discord has told */
     char user_id[24];                   /* ours */
 };

@@ -10,27 +10,14 @@
 #include <cjson/cJSON.h>
 
 #include "bot/bot.h"
+#include "bot/place.h"
 
 struct delivery;
 
 enum delivered { DELIVERED_EDIT, DELIVERED_NEW, DELIVERED_DM, DELIVERED_KEPT };
 
-/* Where a job's message is; all borrowed for the call; "" = unknown or none. */
-struct delivery_place {
-    const char *job;
-    const char *app;
-    const char *guild;
-    const char *channel;
-    const char *message;
-    const char *user;
-    const char *token;
-    int64_t token_until_ms;
-    bool is_ephemeral;
-    int64_t file_limit;
-};
-
 /* done() once; never from within. `message_id` is where it stands now ("" when kept). */
-struct delivery *deliver_start(struct bot *b, const struct delivery_place *place, const cJSON *job,
+struct delivery *deliver_start(struct bot *b, const struct place *place, const cJSON *job,
                                struct span job_text,
                                void (*done)(void *arg, enum delivered how, const char *channel,
                                             const char *message_id),

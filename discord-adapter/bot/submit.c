@@ -1,0 +1,349 @@
+/* submit.c - see submit.h. One request goes: quota, pending record, "thinking", files, job, first message.
+ */
+#include "bot/submit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bot/policy.h"
+#include "bot/prefs.h"
+#include "bot/say.h"
+#include "bot/track.h"
+#include "bot/work.h"
+#include "wire/read.h"
+
+#define UPLOAD_PATIENCE_MS 120000
+#define SUBMIT_PATIENCE_MS 120000
+#define QUOTA_PATIENCE_MS  5000
+#define DAY_MS             86400000
+#define TITLE_CHARS        80
+#define PENDING_MAX        8000 /* of a preference */
+#define TODAY_MAX          200  /* jobs of one user that are looked at */
+
+struct request {
+    struct work work;
+    struct bot *bot;
+    struct answer *answer;
+    struct place place;
+    cJSON *record; /* the whole request, as the pending record keeps it */
+    cJSON *input;  /* of the record */
+    size_t next_picture;
+    bool is_pending; /* the record is at comfygate */
+};
+
+static void next_picture(struct request *r);
+
+/* ---- making and ending ---------------------------------------------------------------------- */
+
+static void request_drop(struct work *w)
+{
+    struct request *r = container_of(w, struct request, work);
+
+    answer_unref(r->answer);
+    cJSON_Delete(r->record);
+    free(r);
+}
+
+static void request_end(struct request *r)
+{
+    if (r->is_pending) {
+        prefs_delete(r->bot, "pending", r->place.interaction, NULL, NULL);
+    }
+    tracker_expect_no_more(r->bot->tracker, r->place.interaction);
+    work_end(&r->work);
+    request_drop(&r->work);
+}
+
+static void refuse(struct request *r, const char *sentence)
+{
+    log_info("submission_refused", LOG_S("interaction", r->place.interaction));
+    say_error(r->answer, sentence);
+    request_end(r);
+}
+
+static cJSON *make_record(const struct submission *s, const struct place *place)
+{
+    cJSON *record = require_memory(cJSON_CreateObject());
+    cJSON *pictures = cJSON_AddArrayToObject(record, "pictures");
+
+    (void)cJSON_AddItemToObject(
+        record, "input", s->input != NULL ? cJSON_Duplicate(s->input, true) : cJSON_CreateObject());
+    (void)cJSON_AddStringToObject(record, "template",
+                                  s->template_name != NULL ? s->template_name : "");
+    (void)cJSON_AddStringToObject(record, "parent", s->parent_id != NULL ? s->parent_id : "");
+    (void)cJSON_AddStringToObject(record, "seed", s->retry_seed != NULL ? s->retry_seed : "");
+    for (size_t i = 0; i < s->picture_count; i++) {
+        cJSON *picture = require_memory(cJSON_CreateObject());
+
+        (void)cJSON_AddStringToObject(picture, "param", s->picture[i].param);
+        (void)cJSON_AddStringToObject(picture, "url", s->picture[i].url);
+        (void)cJSON_AddStringToObject(picture, "name", s->picture[i].filename);
+        (void)cJSON_AddItemToArray(pictures, picture);
+    }
+    place_write(place, cJSON_AddObjectToObject(record, "place"));
+    return record;
+}
+
+/* ---- the job -------------------------------------------------------------------------------- */
+
+static void on_submitted(void *arg, const struct comfygate_result *result)
+{
+    struct request *r = arg;
+
+    if (result->status / 100 == 2 && result->json != NULL) {
+        log_info("submitted", LOG_S("interaction", r->place.interaction),
+                 LOG_S("job", read_text(result->json, "id")));
+        tracker_add(r->bot->tracker, result->json, &r->place, r->answer);
+        request_end(r);
+        return;
+    }
+    refuse(r, result->sentence);
+}
+
+static cJSON *make_metadata(const struct request *r)
+{
+    cJSON *metadata = require_memory(cJSON_CreateObject());
+
+    place_write(&r->place, metadata);
+    (void)cJSON_AddStringToObject(metadata, "discord.state", "open");
+    return metadata;
+}
+
+/* So that lists are read by people, too: the beginning of the prompt. */
+static void add_title(cJSON *body, const cJSON *input)
+{
+    const char *prompt = read_text(input, "prompt");
+    AUTO(buf_clear) struct buf title = BUF_INIT(1024);
+
+    if (prompt[0] != '\0') {
+        say_title(&title, prompt, TITLE_CHARS);
+        (void)cJSON_AddStringToObject(body, "title", buf_str(&title));
+    }
+}
+
+/* A seed of 20 digits is no double: it is written as it stands. */
+static void add_seed(cJSON *body, const char *seed)
+{
+    if (seed[0] >= '0' && seed[0] <= '9') {
+        (void)cJSON_AddRawToObject(body, "seed", seed);
+    } else {
+        (void)cJSON_AddStringToObject(body, "seed", seed);
+    }
+}
+
+static void send_job(struct request *r)
+{
+    const char *seed = read_text(r->record, "seed");
+    const char *parent = read_text(r->record, "parent");
+    cJSON *body = require_memory(cJSON_CreateObject());
+    AUTO(free_ptr) char *text = NULL;
+    AUTO(free_ptr)
+    char *path = seed[0] != '\0' ? xasprintf("/v1/jobs/%s/retry", parent) : xstrdup("/v1/jobs");
+
+    if (seed[0] != '\0') {
+        add_seed(body, seed);
+    } else {
+        (void)cJSON_AddStringToObject(body, "template", read_text(r->record, "template"));
+        if (parent[0] != '\0') {
+            (void)cJSON_AddStringToObject(body, "parent_id", parent);
+        }
+        add_title(body, r->input);
+    }
+    if (seed[0] == '\0' || r->input->child != NULL) {
+        (void)cJSON_AddItemToObject(body, "input", cJSON_Duplicate(r->input, true));
+    }
+    (void)cJSON_AddItemToObject(body, "metadata", make_metadata(r));
+    text = require_memory(cJSON_PrintUnformatted(body));
+    cJSON_Delete(body);
+    (void)comfygate_start(r->bot->comfygate,
+                          &(struct comfygate_request){.method = "POST",
+                                                      .path = path,
+                                                      .body = text,
+                                                      .idempotency_key = r->place.interaction,
+                                                      .patience_ms = SUBMIT_PATIENCE_MS,
+                                                      .done = on_submitted,
+                                                      .arg = r});
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static const cJSON *picture_at(const struct request *r, size_t index)
+{
+    return cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(r->record, "pictures"), (int)index);
+}
+
+static void on_uploaded(void *arg, const struct comfygate_result *result)
+{
+    struct request *r = arg;
+    const char *id = read_text(result->json, "id");
+    AUTO(free_ptr) char *reference = xasprintf("asset:%s", id);
+    cJSON *value = NULL;
+
+    if (result->status / 100 != 2 || id[0] == '\0') {
+        refuse(r, result->sentence);
+        return;
+    }
+    value = require_memory(cJSON_CreateString(reference));
+    read_replace(r->input, read_text(picture_at(r, r->next_picture), "param"), value);
+    cJSON_Delete(value);
+    r->next_picture++;
+    next_picture(r);
+}
+
+static void on_fetched(void *arg, struct bytes *data, const char *reason)
+{
+    struct request *r = arg;
+
+    if (data == NULL) {
+        refuse(r, reason);
+        return;
+    }
+    (void)comfygate_upload(r->bot->comfygate, data,
+                           read_text(picture_at(r, r->next_picture), "name"), UPLOAD_PATIENCE_MS,
+                           on_uploaded, r);
+    bytes_unref(data);
+}
+
+static void next_picture(struct request *r)
+{
+    const cJSON *picture = picture_at(r, r->next_picture);
+
+    if (picture == NULL) {
+        send_job(r);
+        return;
+    }
+    (void)discord_fetch(r->bot->discord, read_text(picture, "url"),
+                        r->bot->settings->max_input_bytes, on_fetched, r);
+}
+
+static void on_pending(void *arg, bool ok)
+{
+    struct request *r = arg;
+
+    r->is_pending = ok;
+    if (!ok) {
+        refuse(r, "The picture service cannot be reached just now. Nothing was started; please try "
+                  "again in a minute.");
+        return;
+    }
+    answer_defer(r->answer, r->place.is_ephemeral, false, NULL, NULL);
+    next_picture(r);
+}
+
+static void begin(struct request *r)
+{
+    AUTO(free_ptr) char *text = NULL;
+
+    if (picture_at(r, 0) == NULL) {
+        send_job(r);
+        return;
+    }
+    text = require_memory(cJSON_PrintUnformatted(r->record));
+    if (strlen(text) >
+        PENDING_MAX) { /* a prompt of thousands of characters: rather a small risk than a refusal */
+        next_picture(r);
+        return;
+    }
+    prefs_put(r->bot, "pending", r->place.interaction, r->record, on_pending, r);
+}
+
+/* ---- quotas --------------------------------------------------------------------------------- */
+
+static void on_today(void *arg, const struct comfygate_result *result)
+{
+    struct request *r = arg;
+    AUTO(buf_clear) struct buf why = BUF_INIT(512);
+    int64_t now = clock_wall_ms();
+    int64_t oldest = now;
+    const cJSON *job = NULL;
+    int today = 0;
+
+    cJSON_ArrayForEach(job, cJSON_GetObjectItemCaseSensitive(result->json, "data")) {
+        int64_t created = read_time_ms(job, "created_at");
+
+        if (created > now - DAY_MS) {
+            today++;
+            oldest = created < oldest ? created : oldest;
+        }
+    }
+    if (!policy_quota(r->bot->policy, tracker_open_count(r->bot->tracker, r->place.user), today,
+                      oldest, now, &why)) {
+        refuse(r, buf_str(&why));
+        return;
+    }
+    begin(r);
+}
+
+/* How many a day is counted in comfygate, so that a restart forgets nothing. */
+static void check_quota(struct request *r)
+{
+    int64_t a_day = r->bot->settings->jobs_per_day;
+    AUTO(free_ptr) char *path = NULL;
+
+    if (a_day <= 0) {
+        on_today(r, &(struct comfygate_result){.status = 200});
+        return;
+    }
+    path = xasprintf("/v1/jobs?metadata.discord.app=%s&metadata.discord.user=%s&limit=%" PRId64,
+                     r->place.app, r->place.user, a_day < TODAY_MAX ? a_day : (int64_t)TODAY_MAX);
+    (void)comfygate_start(r->bot->comfygate,
+                          &(struct comfygate_request){.method = "GET",
+                                                      .path = path,
+                                                      .patience_ms = QUOTA_PATIENCE_MS,
+                                                      .done = on_today,
+                                                      .arg = r});
+}
+
+/* ---- beginning ------------------------------------------------------------------------------ */
+
+void submit(struct bot *b, const struct interaction *i, struct answer *a,
+            const struct submission *s)
+{
+    struct request *r = xcalloc(1, sizeof *r);
+
+    work_begin(b, &r->work, request_drop);
+    r->bot = b;
+    r->answer = answer_ref(a);
+    r->place = place_of(i, b->settings->token_seconds * 1000);
+    r->record = make_record(s, &r->place);
+    r->input = cJSON_GetObjectItemCaseSensitive(r->record, "input");
+    tracker_expect(b->tracker, r->place.interaction);
+    answer_in_time(a, false, false);
+    check_quota(r);
+}
+
+static void resume_one(void *arg, const char *id, const cJSON *record)
+{
+    struct bot *b = arg;
+    struct request *r = NULL;
+    struct place place;
+
+    if (!place_read(cJSON_GetObjectItemCaseSensitive(record, "place"), &place) ||
+        !cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(record, "input"))) {
+        prefs_delete(b, "pending", id, NULL, NULL);
+        return;
+    }
+    r = xcalloc(1, sizeof *r);
+    work_begin(b, &r->work, request_drop);
+    r->bot = b;
+    r->place = place;
+    r->record = require_memory(cJSON_Duplicate(record, true));
+    r->input = cJSON_GetObjectItemCaseSensitive(r->record, "input");
+    r->is_pending = true;
+    r->answer = answer_resume(b->loop, b->discord, place.app, place.interaction, place.token,
+                              place.is_ephemeral);
+    log_info("submission_resumed", LOG_S("interaction", place.interaction));
+    tracker_expect(b->tracker, place.interaction);
+    next_picture(r);
+}
+
+void submit_resume(struct bot *b)
+{
+    prefs_list(b, "pending", resume_one, NULL, b);
+}
