@@ -141,7 +141,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .hub = g->hub,
                                .inbox = engine_inbox(g->engine)};
 
-    return http_start(&parts, &g->http, e);
+    return http_server_start(&parts, &g->http, e);
 }
 
 /* Stops what was started, in the order that lets nothing wait for what is gone: no new connection,
@@ -151,7 +151,7 @@ static void stop(struct gateway *g)
     int grace_ms = (int)g->config.server_shutdown_seconds * 1000 / 2;
 
     if (g->http != NULL) {
-        http_quiesce(g->http);
+        http_server_quiesce(g->http);
     }
     if (g->engine != NULL) {
         engine_stop(g->engine, grace_ms);
@@ -159,7 +159,7 @@ static void stop(struct gateway *g)
     if (g->hub != NULL) {
         hub_close(g->hub);
     }
-    http_stop(g->http);
+    http_server_stop(g->http);
     engine_free(g->engine);
     hub_free(g->hub);
     template_set_free(g->templates);
@@ -210,9 +210,9 @@ static int serve(int argc, char **argv)
     /* Before any thread: all inherit the mask, and sigwait takes the signals. */
     (void)pthread_sigmask(SIG_BLOCK, &g.signals, NULL);
     if (start(&g, argc, argv, &e) == ERR_NONE) {
-        log_info("listening", LOG_S("url", http_url(g.http)), LOG_S("version", comfygate_version()),
-                 LOG_S("auth", g.config.auth_mode));
-        (void)printf("comfygate listening on %s\n", http_url(g.http));
+        log_info("listening", LOG_S("url", http_server_url(g.http)),
+                 LOG_S("version", comfygate_version()), LOG_S("auth", g.config.auth_mode));
+        (void)printf("comfygate listening on %s\n", http_server_url(g.http));
         (void)fflush(stdout);
         wait_for_signal(&g.signals);
     } else {

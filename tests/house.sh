@@ -74,8 +74,8 @@ check_calls() {
 
 check_includes() {
     only 'microhttpd' 'gateway/http/[^:]*'
-    only 'libwebsockets' 'gateway/engine/(loop|comfy_ws)\.c|discord-adapter/[^:]*_ws\.c'
-    only 'curl/' 'gateway/engine/(loop|comfy_http[^:]*)\.c|gateway/cli/client\.c|gateway/fetch/[^:]*|discord-adapter/[^:]*'
+    only 'libwebsockets' 'gateway/net/(loop|ws)\.c|gateway/engine/comfy_ws\.c'
+    only 'curl/' 'gateway/net/(loop\.c|http_[^:]*)|gateway/cli/client\.c|gateway/fetch/[^:]*'
     only 'sqlite3' 'gateway/store/store_sqlite[^:]*'
     only 'png\.h|j(peg|error)|gif_lib|webp/|seccomp' 'gateway/imaging/[^:]*'
     only 'cjson|cJSON' 'gateway/cli/[^:]*|discord-adapter/[^:]*'
@@ -87,7 +87,8 @@ check_includes() {
     may_use core 'base|core'
     may_use bridge 'base|core|bridge'
     may_use store 'base|core|store'
-    may_use engine 'base|core|bridge|store|engine'
+    may_use net 'base|net'
+    may_use engine 'base|core|bridge|store|net|engine'
     may_use library 'base|core|library'
     may_use http 'base|core|bridge|store|library|fetch|imaging|http'
     may_use cli 'base|core|cli'

@@ -438,14 +438,14 @@ static void find_deaf(struct backend *b, int64_t mono)
 
 /* ---- its version and memory ------------------------------------------------------------------ */
 
-static void on_system(void *arg, const struct call_result *result)
+static void on_system(void *arg, const struct http_result *result)
 {
     struct backend *b = arg;
     struct comfy_system info;
 
     assume_engine_role();
     b->system = NULL;
-    if (result->end == CALL_ANSWERED && result->status == 200 &&
+    if (result->end == HTTP_ANSWERED && result->status == 200 &&
         comfy_system_parse(result->body, &info)) {
         comfy_system_clear(&b->info);
         b->info = info;

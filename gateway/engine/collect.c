@@ -29,7 +29,7 @@ struct collection {
     struct engine *engine;
     struct comfy_history history;
     size_t at; /* output that is fetched now, or next */
-    struct comfy_call *call;
+    struct http_call *call;
     struct blob_writer *sink;
     struct work work;
     bool is_with_worker;
@@ -57,7 +57,7 @@ static void unstage(struct blobs *blobs, struct job_outputs *outputs)
 
 static void collection_free(struct collection *c)
 {
-    comfy_call_drop(c->call);
+    http_drop(c->call);
     blob_abort(c->sink);
     comfy_history_clear(&c->history);
     unstage(c->engine->blobs, &c->outputs);
@@ -312,28 +312,28 @@ static void stage(struct collection *c)
     worker_add(c->engine->worker, &c->work);
 }
 
-static void on_view(void *arg, const struct call_result *result)
+static void on_view(void *arg, const struct http_result *result)
 {
     struct collection *c = arg;
     char why[120];
 
     assume_engine_role();
     c->call = NULL;
-    if (result->end == CALL_ANSWERED && result->status == 200 && blob_written(c->sink) > 0) {
+    if (result->end == HTTP_ANSWERED && result->status == 200 && blob_written(c->sink) > 0) {
         stage(c);
         return;
     }
     blob_abort(take_ptr(&c->sink));
-    if (result->end == CALL_ANSWERED && result->status >= 400 && result->status < 500) {
+    if (result->end == HTTP_ANSWERED && result->status >= 400 && result->status < 500) {
         (void)snprintf(why, sizeof why, "GET /view answered %d", result->status);
         missing(c, why);
-    } else if (result->end == CALL_ANSWERED) {
+    } else if (result->end == HTTP_ANSWERED) {
         (void)snprintf(why, sizeof why, "GET /view answered %d%s", result->status,
                        result->status == 200 ? " without a byte" : "");
         later(c, why);
-    } else if (result->end == CALL_SINK_FAILED) {
+    } else if (result->end == HTTP_SINK_FAILED) {
         no_room(c);
-    } else if (result->end == CALL_TOO_LARGE) {
+    } else if (result->end == HTTP_TOO_LARGE) {
         missing(c, "it is larger than backend_max_output allows");
     } else {
         later(c, result->reason);

@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "core/comfy_wire.h"
-#include "engine/resolve.h"
+#include "net/resolve.h"
 
 #define CLOSE_MS      2000
 #define REASON_SIZE   256

@@ -18,7 +18,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
-#include "engine/loop.h"
+#include "net/loop.h"
 
 struct comfy_ws;
 struct lws_protocols;

@@ -113,7 +113,7 @@ void engine_free(struct engine *e)
     dispatch_free(e);
     leave_engine_role();
     free(e->backend);
-    comfy_http_free(e->http);
+    http_client_free(e->http);
     worker_free(e->worker);
     inbox_free(e->inbox);
     store_writer_close(e->writer);

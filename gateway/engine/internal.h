@@ -31,8 +31,8 @@
 #include "engine/comfy_http.h"
 #include "engine/comfy_ws.h"
 #include "engine/engine.h"
-#include "engine/loop.h"
 #include "engine/worker.h"
+#include "net/loop.h"
 
 #define BACKEND_URL_MAX 2048
 
@@ -63,7 +63,7 @@ struct live_job {
     bool has_uploaded_again; /* after ComfyUI had said that it does not have them */
     int upload_tries;        /* that failed in a row */
 
-    struct comfy_call *post;     /* POST /prompt under way, or an upload before it */
+    struct http_call *post;      /* POST /prompt under way, or an upload before it */
     int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
     int64_t delivered_mono_ms;   /* when delivery became known */
     int64_t doubt_until_mono_ms; /* 0 = no doubt */
@@ -71,7 +71,7 @@ struct live_job {
     struct job_error post_error; /* of a 5xx answer, in case the prompt turns out not to be there */
     struct job_error rejection;  /* of an accepting answer that names bad nodes; told until it is
                                     committed, for nothing tells it again */
-    struct comfy_call *history;  /* GET /history/{id} under way */
+    struct http_call *history;   /* GET /history/{id} under way */
     bool is_absent_in_queue;     /* by a look that began after delivery */
     bool is_history_proof;       /* the request began after that: an empty answer means lost */
     int history_tries;           /* without finding it, since the last sign of an end */
@@ -83,7 +83,7 @@ struct live_job {
     int64_t last_sign_mono_ms;   /* last message about this prompt */
     int64_t stop_sent_mono_ms;   /* last time ComfyUI was asked to let go; 0 = not yet */
     int64_t stop_began_mono_ms;
-    struct comfy_call *stop_call;
+    struct http_call *stop_call;
     struct collection *collection; /* outputs being fetched; NULL */
     struct job_outputs outputs;    /* of the collection that finished, for the commit */
 };
@@ -117,7 +117,7 @@ struct backend {
     int64_t last_status_mono_ms;
     struct id last_prompt; /* named last on this connection: owner of nameless previews */
 
-    struct comfy_call *look;
+    struct http_call *look;
     int64_t look_began_mono_ms;
     int64_t look_due_mono_ms;
     bool is_look_wanted;            /* again, as soon as the one under way ends */
@@ -127,10 +127,10 @@ struct backend {
     bool is_worker_dead;            /* until it is seen to run something, or was restarted */
     int holds;                      /* refused POSTs in a row */
     int64_t hold_until_mono_ms;     /* gets no work before */
-    struct comfy_call *system;
+    struct http_call *system;
     int64_t system_due_mono_ms;
     struct comfy_system info;
-    struct comfy_call *nodes;
+    struct http_call *nodes;
     struct nodes_reading *nodes_reading; /* of the answer, with the worker */
     int64_t nodes_due_mono_ms;           /* 0 = none planned */
     int64_t nodes_refused_mono_ms;       /* when a refusal has brought it forward last */
@@ -170,7 +170,7 @@ struct engine {
     struct store_writer *writer;
 
     struct loop *loop;
-    struct comfy_http *http;
+    struct http_client *http;
     struct worker *worker;
 
     struct backend *backend;

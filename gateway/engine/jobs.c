@@ -146,9 +146,9 @@ bool jobs_load_graph(struct engine *e, struct live_job *j)
 static void end_attempt(struct engine *e, struct live_job *j) ON_ENGINE;
 static void end_attempt(struct engine *e, struct live_job *j)
 {
-    comfy_call_drop(j->post);
-    comfy_call_drop(j->history);
-    comfy_call_drop(j->stop_call);
+    http_drop(j->post);
+    http_drop(j->history);
+    http_drop(j->stop_call);
     j->post = NULL;
     j->history = NULL;
     j->stop_call = NULL;

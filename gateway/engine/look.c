@@ -149,7 +149,7 @@ static void history_failed(struct live_job *j, const char *why, int64_t mono)
     }
 }
 
-static void on_history(void *arg, const struct call_result *result)
+static void on_history(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
     struct comfy_history h;
@@ -160,9 +160,9 @@ static void on_history(void *arg, const struct call_result *result)
     if (!jobs_is_inside(j)) {
         return;
     }
-    if (result->end != CALL_ANSWERED || result->status != 200 ||
+    if (result->end != HTTP_ANSWERED || result->status != 200 ||
         !comfy_history_parse(result->body, jobs_row(j)->prompt_id, buf_span(&j->graph), &h)) {
-        history_failed(j, result->end != CALL_ANSWERED ? result->reason : "no valid history", mono);
+        history_failed(j, result->end != HTTP_ANSWERED ? result->reason : "no valid history", mono);
         return;
     }
     j->history_failures = 0;
@@ -337,7 +337,7 @@ static void plan_next(struct backend *b)
     look_soon(b, pause);
 }
 
-static void on_queue(void *arg, const struct call_result *result)
+static void on_queue(void *arg, const struct http_result *result)
 {
     struct backend *b = arg;
     struct comfy_queue queue;
@@ -345,7 +345,7 @@ static void on_queue(void *arg, const struct call_result *result)
 
     assume_engine_role();
     b->look = NULL;
-    if (result->end != CALL_ANSWERED) {
+    if (result->end != HTTP_ANSWERED) {
         backend_lost(b, result->reason);
         return;
     }

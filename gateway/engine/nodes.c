@@ -41,7 +41,7 @@ void nodes_soon(struct backend *b)
 
 void nodes_opened(struct backend *b)
 {
-    comfy_call_drop(b->nodes);
+    http_drop(b->nodes);
     b->nodes = NULL;
     if (b->nodes_reading != NULL) {
         b->nodes_reading->backend = NULL;
@@ -137,13 +137,13 @@ static void read_answer(struct backend *b, struct span body)
     worker_add(b->engine->worker, &r->work);
 }
 
-static void on_nodes(void *arg, const struct call_result *result)
+static void on_nodes(void *arg, const struct http_result *result)
 {
     struct backend *b = arg;
 
     assume_engine_role();
     b->nodes = NULL;
-    if (result->end != CALL_ANSWERED) {
+    if (result->end != HTTP_ANSWERED) {
         failed(b, result->reason);
     } else if (result->status != 200) {
         char reason[32];

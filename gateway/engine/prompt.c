@@ -19,11 +19,11 @@
 #define SMALL_BODY   256
 #define SMALL_ANSWER (1U << 20)
 
-static struct comfy_call *post_small(struct backend *b, const char *path, const struct buf *body,
-                                     void (*done)(void *, const struct call_result *), void *arg)
+static struct http_call *post_small(struct backend *b, const char *path, const struct buf *body,
+                                    void (*done)(void *, const struct http_result *), void *arg)
     ON_ENGINE;
-static struct comfy_call *post_small(struct backend *b, const char *path, const struct buf *body,
-                                     void (*done)(void *, const struct call_result *), void *arg)
+static struct http_call *post_small(struct backend *b, const char *path, const struct buf *body,
+                                    void (*done)(void *, const struct http_result *), void *arg)
 {
     AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
 
@@ -94,8 +94,8 @@ static bool is_about_the_way(int status)
            status == 405 || status == 407;
 }
 
-static void answered(struct live_job *j, const struct call_result *result) ON_ENGINE;
-static void answered(struct live_job *j, const struct call_result *result)
+static void answered(struct live_job *j, const struct http_result *result) ON_ENGINE;
+static void answered(struct live_job *j, const struct http_result *result)
 {
     struct backend *b = j->backend;
     struct comfy_prompt_reply reply;
@@ -117,7 +117,7 @@ static void answered(struct live_job *j, const struct call_result *result)
     comfy_prompt_reply_clear(&reply);
 }
 
-static void on_posted(void *arg, const struct call_result *result)
+static void on_posted(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
     struct backend *b = j->backend;
@@ -128,16 +128,16 @@ static void on_posted(void *arg, const struct call_result *result)
         return;
     }
     switch (result->end) {
-    case CALL_ANSWERED:
+    case HTTP_ANSWERED:
         answered(j, result);
         return;
-    case CALL_NOT_SENT:
+    case HTTP_NOT_SENT:
         backend_lost(b, result->reason);
         (void)jobs_event(b->engine, j, (struct job_event){.kind = EV_NOT_SENT});
         return;
-    case CALL_IN_DOUBT:
-    case CALL_TOO_LARGE:
-    case CALL_SINK_FAILED:
+    case HTTP_IN_DOUBT:
+    case HTTP_TOO_LARGE:
+    case HTTP_SINK_FAILED:
         doubt(j, b->engine->config->backend_doubt_ms, result->reason);
         return;
     }
@@ -189,7 +189,7 @@ static bool has_aimed_interrupt(const struct backend *b)
     return b->info.version == NULL || comfy_version_at_least(b->info.version, 0, 3, 57);
 }
 
-static void on_stopped(void *arg, const struct call_result *result)
+static void on_stopped(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
 
@@ -199,7 +199,7 @@ static void on_stopped(void *arg, const struct call_result *result)
     look_soon(j->backend, 0);
 }
 
-static void on_deleted(void *arg, const struct call_result *result)
+static void on_deleted(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
     AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
@@ -215,13 +215,13 @@ static void on_deleted(void *arg, const struct call_result *result)
     j->stop_call = post_small(j->backend, "/interrupt", &body, on_stopped, j);
 }
 
-static void on_canceled(void *arg, const struct call_result *result)
+static void on_canceled(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
 
     assume_engine_role();
     j->stop_call = NULL;
-    if (result->end == CALL_ANSWERED && (result->status == 404 || result->status == 405)) {
+    if (result->end == HTTP_ANSWERED && (result->status == 404 || result->status == 405)) {
         j->backend->has_no_cancel = true;
         prompt_stop(j);
         return;
@@ -257,7 +257,7 @@ struct abandoned {
     int64_t since_mono_ms;
 };
 
-static void ignore(void *arg, const struct call_result *result)
+static void ignore(void *arg, const struct http_result *result)
 {
     (void)arg;
     (void)result;

@@ -105,8 +105,8 @@ static void trouble(struct live_job *j, const char *reason)
     prompt_post(j);
 }
 
-static void answered(struct live_job *j, const struct call_result *result) ON_ENGINE;
-static void answered(struct live_job *j, const struct call_result *result)
+static void answered(struct live_job *j, const struct http_result *result) ON_ENGINE;
+static void answered(struct live_job *j, const struct http_result *result)
 {
     AUTO(buf_clear) struct buf name = BUF_INIT(NAME_SIZE);
     const struct job_file *file = next_file(j);
@@ -128,7 +128,7 @@ static void answered(struct live_job *j, const struct call_result *result)
     }
 }
 
-static void on_uploaded(void *arg, const struct call_result *result)
+static void on_uploaded(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
 
@@ -139,9 +139,9 @@ static void on_uploaded(void *arg, const struct call_result *result)
     }
     if (jobs_row(j)->stop != STOP_NONE) {
         give_back(j);
-    } else if (result->end == CALL_ANSWERED) {
+    } else if (result->end == HTTP_ANSWERED) {
         answered(j, result);
-    } else if (result->end == CALL_NOT_SENT) {
+    } else if (result->end == HTTP_NOT_SENT) {
         backend_lost(j->backend, result->reason);
         give_back(j);
     } else {

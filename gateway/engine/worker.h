@@ -10,7 +10,7 @@
 
 #include "base/attr.h"
 #include "base/list.h"
-#include "engine/loop.h"
+#include "net/loop.h"
 
 struct worker;
 

@@ -128,7 +128,7 @@ static enum errc start_daemon(struct http_server *s, struct err *e)
                                        "server_threads", "server_max_connections");
 }
 
-enum errc http_start(const struct http_parts *parts, struct http_server **out, struct err *e)
+enum errc http_server_start(const struct http_parts *parts, struct http_server **out, struct err *e)
 {
     struct http_server *s = xcalloc(1, sizeof *s);
     enum errc rc;
@@ -148,14 +148,14 @@ enum errc http_start(const struct http_parts *parts, struct http_server **out, s
                  : err_set(e, ERR_INTERNAL_ERROR, "The threads for slow work did not start.");
     }
     if (rc != ERR_NONE) {
-        http_stop(s);
+        http_server_stop(s);
         return rc;
     }
     *out = s;
     return ERR_NONE;
 }
 
-const char *http_url(const struct http_server *s)
+const char *http_server_url(const struct http_server *s)
 {
     return s->url;
 }
@@ -173,7 +173,7 @@ static void unlisten(int listen_fd)
     }
 }
 
-void http_quiesce(struct http_server *s)
+void http_server_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->is_quiesced, true)) {
         return;
@@ -192,13 +192,13 @@ static void drain(struct http_server *s)
     }
 }
 
-void http_stop(struct http_server *s)
+void http_server_stop(struct http_server *s)
 {
     if (s == NULL) {
         return;
     }
     if (s->daemon != NULL) {
-        http_quiesce(s);
+        http_server_quiesce(s);
         offload_close(s->offload); /* resumes whom it serves */
         drain(s);
         MHD_stop_daemon(s->daemon); /* closes the listening socket, too */

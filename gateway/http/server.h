@@ -37,14 +37,14 @@ struct http_parts {
 
 /* Binds and serves. Fails with a sentence that names address and cause; refuses to listen on an
  * address other than loopback while auth_mode is "loopback". */
-enum errc http_start(const struct http_parts *parts, struct http_server **out, struct err *e)
+enum errc http_server_start(const struct http_parts *parts, struct http_server **out, struct err *e)
     MUST_CHECK;
 /* "http://127.0.0.1:8090", with the port that was bound. Borrowed. */
-const char *http_url(const struct http_server *s);
+const char *http_server_url(const struct http_server *s);
 /* Accepts no new connection any more; those that are open are served; /readyz says not_ready. */
-void http_quiesce(struct http_server *s);
+void http_server_quiesce(struct http_server *s);
 /* Ends what is open. The hub must be closed and the engine ended before, so that no connection is
  * suspended. NULL is fine. */
-void http_stop(struct http_server *s);
+void http_server_stop(struct http_server *s);
 
 #endif

@@ -21,7 +21,7 @@
 
 struct place {
     struct loop *loop;
-    struct comfy_http *http;
+    struct http_client *http;
     struct peer *peer;
     char dir[64]; /* of the blobs */
     struct blobs *blobs;
@@ -29,16 +29,16 @@ struct place {
 
 /* A call and what came of it. */
 struct probe {
-    struct comfy_call *call;
+    struct http_call *call;
     int dones;
-    struct call_result result;
+    struct http_result result;
     struct buf body;
     char reason[256];
     struct probe *drop;  /* in done() */
     struct place *again; /* where done() starts it once more */
 };
 
-static void on_done(void *arg, const struct call_result *result);
+static void on_done(void *arg, const struct http_result *result);
 
 static void start(struct place *p, struct probe *probe, struct call_request request,
                   const char *path)
@@ -56,7 +56,7 @@ static void start(struct place *p, struct probe *probe, struct call_request requ
     assert_int_equal(probe->dones, 0);
 }
 
-static void on_done(void *arg, const struct call_result *result)
+static void on_done(void *arg, const struct http_result *result)
 {
     struct probe *probe = arg;
 
@@ -69,7 +69,7 @@ static void on_done(void *arg, const struct call_result *result)
     probe->body = BUF_INIT((size_t)MAX_BYTES * 2);
     (void)buf_append_span(&probe->body, result->body);
     if (probe->drop != NULL) {
-        comfy_call_drop(take_ptr(&probe->drop->call));
+        http_drop(take_ptr(&probe->drop->call));
     }
     if (probe->again != NULL) {
         struct place *p = take_ptr(&probe->again);
@@ -101,7 +101,7 @@ static struct probe call(struct place *p, struct call_request request, const cha
 }
 
 static void assert_end(struct place *p, struct call_request request, const char *path,
-                       enum call_end end)
+                       enum http_end end)
 {
     struct probe probe = call(p, request, path);
 
@@ -109,7 +109,7 @@ static void assert_end(struct place *p, struct call_request request, const char 
         fail_msg("%s %s ended as %d, not %d: %s", request.method, path, probe.result.end, end,
                  probe.reason);
     }
-    assert_int_equal(probe.reason[0] != '\0', end != CALL_ANSWERED);
+    assert_int_equal(probe.reason[0] != '\0', end != HTTP_ANSWERED);
     buf_clear(&probe.body);
 }
 
@@ -139,7 +139,7 @@ static int tear_down(void **state)
 {
     struct place *p = *state;
 
-    comfy_http_free(p->http);
+    http_client_free(p->http);
     loop_close(p->loop);
     peer_stop(p->peer);
     blobs_close(p->blobs);
@@ -158,7 +158,7 @@ static void test_get(void **state)
     AUTO(free_ptr) char *host = xasprintf("\r\nHost: 127.0.0.1:%d\r\n", p->peer->port);
     struct probe probe = call(p, (struct call_request){0}, "/echo");
 
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(probe.result.status, 200);
     assert_non_null(strstr(buf_str(&probe.body), "GET /echo HTTP/1.1\r\n"));
     assert_non_null(strstr(buf_str(&probe.body), agent));
@@ -167,7 +167,7 @@ static void test_get(void **state)
     assert_null(strcasestr(buf_str(&probe.body), "Upgrade"));
     buf_clear(&probe.body);
     for (int i = 0; i < 5; i++) {
-        assert_end(p, (struct call_request){0}, "/status/404", CALL_ANSWERED);
+        assert_end(p, (struct call_request){0}, "/status/404", HTTP_ANSWERED);
     }
     /* All on one connection. */
     assert_int_equal(atomic_load(&p->peer->connections), 1);
@@ -184,7 +184,7 @@ static void test_post(void **state)
     memset(body, 0x80, large.len);
     body[7] = '\0';
     probe = call(p, (struct call_request){.method = "POST", .body = large}, "/echo");
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_non_null(strstr(buf_str(&probe.body), "POST /echo HTTP/1.1\r\n"));
     assert_non_null(strstr(buf_str(&probe.body), "\r\nContent-Type: application/json\r\n"));
     assert_non_null(strstr(buf_str(&probe.body), "\r\nContent-Length: 2097152\r\n"));
@@ -204,16 +204,16 @@ static void test_a_post_is_sent_once(void **state)
 {
     struct place *p = *state;
 
-    assert_end(p, (struct call_request){0}, "/echo", CALL_ANSWERED);
-    assert_end(p, (struct call_request){0}, "/die-if-kept", CALL_ANSWERED);
+    assert_end(p, (struct call_request){0}, "/echo", HTTP_ANSWERED);
+    assert_end(p, (struct call_request){0}, "/die-if-kept", HTTP_ANSWERED);
     assert_int_equal(atomic_load(&p->peer->gets), 3);
     for (int i = 1; i <= 50; i++) {
-        assert_end(p, (struct call_request){0}, "/echo", CALL_ANSWERED);
-        assert_end(p, (struct call_request){.method = "POST"}, "/die-if-kept", CALL_ANSWERED);
+        assert_end(p, (struct call_request){0}, "/echo", HTTP_ANSWERED);
+        assert_end(p, (struct call_request){.method = "POST"}, "/die-if-kept", HTTP_ANSWERED);
         assert_int_equal(atomic_load(&p->peer->posts), i);
     }
     for (int i = 51; i <= 100; i++) {
-        assert_end(p, (struct call_request){.method = "POST"}, "/die", CALL_IN_DOUBT);
+        assert_end(p, (struct call_request){.method = "POST"}, "/die", HTTP_IN_DOUBT);
         assert_int_equal(atomic_load(&p->peer->posts), i);
     }
 }
@@ -227,7 +227,7 @@ static void test_redirect_and_proxy(void **state)
     (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
     (void)setenv("all_proxy", "http://127.0.0.1:1", 1);
     probe = call(p, (struct call_request){0}, "/redirect");
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(probe.result.status, 302);
     assert_string_equal(buf_str(&probe.body), "elsewhere");
     buf_clear(&probe.body);
@@ -250,9 +250,9 @@ static void test_not_sent(void **state)
 
     (void)close(fd);
     for (size_t i = 0; i < COUNT_OF(urls); i++) {
-        assert_end(p, (struct call_request){.url = urls[i]}, urls[i], CALL_NOT_SENT);
+        assert_end(p, (struct call_request){.url = urls[i]}, urls[i], HTTP_NOT_SENT);
         assert_end(p, (struct call_request){.url = urls[i], .method = "POST"}, urls[i],
-                   CALL_NOT_SENT);
+                   HTTP_NOT_SENT);
     }
 }
 
@@ -273,9 +273,9 @@ static void test_no_connection_in_time(void **state)
     start(p, &last, (struct call_request){.url = url, .method = "POST", .timeout_ms = SHORT_MS},
           "");
     wait_for(p, &last);
-    assert_int_equal(last.result.end, CALL_NOT_SENT);
+    assert_int_equal(last.result.end, HTTP_NOT_SENT);
     for (size_t i = 0; i < COUNT_OF(filler); i++) {
-        comfy_call_drop(filler[i].call);
+        http_drop(filler[i].call);
         buf_clear(&filler[i].body);
     }
     buf_clear(&last.body);
@@ -288,12 +288,12 @@ static void test_in_doubt(void **state)
     struct place *p = *state;
 
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        assert_end(p, (struct call_request){.method = "GET"}, paths[i], CALL_IN_DOUBT);
-        assert_end(p, (struct call_request){.method = "POST"}, paths[i], CALL_IN_DOUBT);
+        assert_end(p, (struct call_request){.method = "GET"}, paths[i], HTTP_IN_DOUBT);
+        assert_end(p, (struct call_request){.method = "POST"}, paths[i], HTTP_IN_DOUBT);
     }
-    assert_end(p, (struct call_request){.timeout_ms = SHORT_MS}, "/hang", CALL_IN_DOUBT);
+    assert_end(p, (struct call_request){.timeout_ms = SHORT_MS}, "/hang", HTTP_IN_DOUBT);
     assert_end(p, (struct call_request){.method = "POST", .timeout_ms = SHORT_MS}, "/hang",
-               CALL_IN_DOUBT);
+               HTTP_IN_DOUBT);
 }
 
 static void test_too_large(void **state)
@@ -302,8 +302,8 @@ static void test_too_large(void **state)
     static const char *const paths[] = {"/bytes/100000", "/chunked/100000", "/error/100000"};
 
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        assert_end(p, (struct call_request){.max_bytes = 100000}, paths[i], CALL_ANSWERED);
-        assert_end(p, (struct call_request){.max_bytes = 99999}, paths[i], CALL_TOO_LARGE);
+        assert_end(p, (struct call_request){.max_bytes = 100000}, paths[i], HTTP_ANSWERED);
+        assert_end(p, (struct call_request){.max_bytes = 99999}, paths[i], HTTP_TOO_LARGE);
     }
 }
 
@@ -323,7 +323,7 @@ static void test_sink(void **state)
     struct blob_writer *w = sink(p);
     struct probe probe = call(p, (struct call_request){.sink = w}, "/bytes/3000000");
 
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(probe.result.status, 200);
     assert_int_equal(probe.body.len, 0);
     assert_int_equal(blob_written(w), 3000000);
@@ -332,19 +332,19 @@ static void test_sink(void **state)
 
     w = sink(p);
     assert_end(p, (struct call_request){.sink = w, .max_bytes = 99999}, "/bytes/100000",
-               CALL_TOO_LARGE);
-    assert_end(p, (struct call_request){.sink = w}, "/half", CALL_IN_DOUBT);
+               HTTP_TOO_LARGE);
+    assert_end(p, (struct call_request){.sink = w}, "/half", HTTP_IN_DOUBT);
     blob_abort(w);
 
     /* What is not the file does not get into it, and is read only as far as it is of use. */
     w = sink(p);
     probe = call(p, (struct call_request){.sink = w, .max_bytes = 10}, "/status/404");
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(probe.result.status, 404);
     assert_string_equal(buf_str(&probe.body), "a short text");
     buf_clear(&probe.body);
     probe = call(p, (struct call_request){.sink = w}, "/error/70000");
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(probe.result.status, 404);
     assert_int_equal(probe.body.len, 65536);
     buf_clear(&probe.body);
@@ -366,7 +366,7 @@ static void test_sink_fails(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
     probe = call(p, (struct call_request){.sink = w}, "/bytes/3000000");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    assert_int_equal(probe.result.end, CALL_SINK_FAILED);
+    assert_int_equal(probe.result.end, HTTP_SINK_FAILED);
     assert_true(probe.result.sink_error != ERR_NONE);
     buf_clear(&probe.body);
     blob_abort(w);
@@ -380,18 +380,18 @@ static void test_drop(void **state)
     struct probe probe = {.dones = 0};
 
     start(p, &probe, (struct call_request){0}, "/echo");
-    comfy_call_drop(probe.call);
+    http_drop(probe.call);
     start(p, &probe, (struct call_request){0}, "/hang");
     for (int i = 0; i < 5; i++) {
         loop_turn(p->loop, 20);
     }
-    comfy_call_drop(probe.call);
-    comfy_call_drop(NULL);
+    http_drop(probe.call);
+    http_drop(NULL);
     for (int i = 0; i < 5; i++) {
         loop_turn(p->loop, 10);
     }
     assert_int_equal(probe.dones, 0);
-    /* Left to comfy_http_free. */
+    /* Left to http_client_free. */
     start(p, &probe, (struct call_request){0}, "/hang");
     loop_turn(p->loop, 20);
 }
@@ -430,7 +430,7 @@ static void test_start_within_done(void **state)
 
     start(p, &probe, (struct call_request){0}, "/die");
     wait_for(p, &probe);
-    assert_int_equal(probe.result.end, CALL_ANSWERED);
+    assert_int_equal(probe.result.end, HTTP_ANSWERED);
     assert_int_equal(atomic_load(&p->peer->gets), 2);
     buf_clear(&probe.body);
 }
@@ -448,7 +448,7 @@ static void test_many_at_once(void **state)
     }
     for (int i = 0; i < MANY; i++) {
         wait_for(p, &probe[i]);
-        assert_int_equal(probe[i].result.end, CALL_ANSWERED);
+        assert_int_equal(probe[i].result.end, HTTP_ANSWERED);
         assert_int_equal(probe[i].result.status, 200);
         buf_clear(&probe[i].body);
     }

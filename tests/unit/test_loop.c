@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/comfy_ws.h"
-#include "engine/loop.h"
+#include "net/loop.h"
 
 #define WAKES   2000
 #define LATE_MS 400 /* of machines under load and sanitizers */
