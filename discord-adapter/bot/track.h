@@ -35,7 +35,7 @@ void tracker_expect_no_more(struct tracker *t, const char *interaction);
 void tracker_add(struct tracker *t, const cJSON *job, const struct place *place, struct answer *a);
 
 /* Jobs whose final message is not out: of this user (NULL = of all). */
-int tracker_open_count(const struct tracker *t, const char *user);
+int tracker_open_count(struct tracker *t, const char *user);
 /* Its message was deleted by who may: it is neither edited nor delivered any more. */
 void tracker_forget(struct tracker *t, const char *job);
 
