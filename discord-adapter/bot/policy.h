@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "settings.h"
 #include "wire/interaction.h"
 
@@ -18,8 +19,10 @@ struct policy;
 struct policy *policy_new(const struct settings *s, struct err *e)
     MUST_CHECK; /* NULL with a sentence when a list cannot be read */
 void policy_free(struct policy *p);
-/* May this user use the bot here at all? False with one polite sentence, which names missing permissions of ours. */
+/* May this user use the bot here at all? False with one polite sentence. */
 bool policy_admits(const struct policy *p, const struct interaction *i, struct buf *why) MUST_CHECK;
+/* The permission that we lack here to deliver a result without the interaction's token; NULL = none. */
+const char *policy_missing_permission(const struct interaction *i);
 /* Was the button pressed by someone who may: the owner always; moderators (Manage Messages) what `is_moderation` says; others by the setting. */
 bool policy_may_press(const struct policy *p, const struct interaction *i, const char *owner,
                       bool is_owner_only, bool is_moderation, struct buf *why) MUST_CHECK;
