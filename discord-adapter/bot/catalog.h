@@ -66,6 +66,8 @@ size_t catalog_count(const struct catalog *c);
 const struct template_entry *catalog_at(const struct catalog *c, size_t index);
 const struct template_entry *catalog_find(const struct catalog *c,
                                           const char *name); /* NULL = none */
+/* Whether it belongs to the command of a category: its own, and "other" ones that need but a prompt to "text-to-image". */
+bool catalog_is_of(const struct template_entry *t, const char *category);
 /* The first of a category, those that can run now before those that cannot; NULL = none. `wanted` (NULL or "" = any) is taken when it is of that category. */
 const struct template_entry *catalog_default(const struct catalog *c, const char *category,
                                              const char *wanted);
