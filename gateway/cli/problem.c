@@ -26,22 +26,50 @@ static void put_item(const struct terminal *t, const char *place, const char *wh
     (void)fputc('\n', t->file);
 }
 
+/* A member of the body, or a parameter of the address. */
+static const char *place_of(const cJSON *item)
+{
+    const char *pointer = member_text(item, "pointer");
+
+    return *pointer != '\0' ? pointer : member_text(item, "parameter");
+}
+
 static void put_items(const struct terminal *t, const cJSON *errors)
 {
     const cJSON *item;
 
     cJSON_ArrayForEach(item, errors) {
-        const char *place = member_text(item, "pointer");
-
-        put_item(t, *place != '\0' ? place : member_text(item, "parameter"),
-                 member_text(item, "detail"));
+        put_item(t, place_of(item), member_text(item, "detail"));
     }
+}
+
+/* The detail of a document with errors is the first of them, as "place: why", and how many more there are:
+ * they are all told below it. */
+static bool is_first_item(const char *detail, const cJSON *errors)
+{
+    const cJSON *first = cJSON_GetArrayItem(errors, 0);
+    const char *place = place_of(first);
+    const char *why = member_text(first, "detail");
+    size_t place_len = strlen(place);
+
+    if (place_len > 0) {
+        if (strncmp(detail, place, place_len) != 0 || strncmp(detail + place_len, ": ", 2) != 0) {
+            return false;
+        }
+        detail += place_len + 2;
+    }
+    if (*why == '\0' || strncmp(detail, why, strlen(why)) != 0) {
+        return false;
+    }
+    detail += strlen(why);
+    return *detail == '\0' || strncmp(detail, " (and ", 6) == 0;
 }
 
 static void put_document(const struct terminal *t, const cJSON *problem,
                          const struct client_reply *reply)
 {
     const char *detail = member_text(problem, "detail");
+    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(problem, "errors");
 
     put_title(t, member_text(problem, "title"));
     (void)fprintf(t->file, " (%d", reply->status);
@@ -50,10 +78,10 @@ static void put_document(const struct terminal *t, const cJSON *problem,
         terminal_put(t, member_text(problem, "code"));
     }
     (void)fputs(")\n", t->file);
-    if (*detail != '\0') {
+    if (*detail != '\0' && !is_first_item(detail, errors)) {
         put_item(t, "", detail);
     }
-    put_items(t, cJSON_GetObjectItemCaseSensitive(problem, "errors"));
+    put_items(t, errors);
     if (reply->retry_after_s > 0) {
         (void)fprintf(t->file, "  Try again in %d s.\n", reply->retry_after_s);
     }
