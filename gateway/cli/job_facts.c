@@ -85,6 +85,7 @@ void job_facts_read(const cJSON *job, struct job_facts *out)
         .status = member_text(job, "status"),
         .phase = member_text(job, "phase"),
         .title = member_text(job, "title"),
+        .template_name = member_text(job, "template"),
         .backend = member_text(job, "backend"),
         .created_at = member_text(job, "created_at"),
         .started_at = member_text(job, "started_at"),

@@ -19,6 +19,7 @@ struct job_facts {
     const char *status;
     const char *phase;
     const char *title;
+    const char *template_name; /* "" = a workflow was sent */
     const char *backend;
     const char *created_at;
     const char *started_at;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/json.h"
+#include "base/mem.h"
 #include "cli/progress_bar.h"
 
 #define STATUS_COLUMNS   10
@@ -15,6 +17,9 @@
 #define BACKEND_COLUMNS  10
 #define TITLE_MIN        6
 #define GAP              2
+#define INPUT_MAX        ((size_t)1 << 20)
+
+static const struct json_limits answer_limits = {.depth = 128, .nodes = 10000000};
 
 static void put_error(const struct terminal *t, const cJSON *error)
 {
@@ -160,13 +165,53 @@ static void put_progress(const struct terminal *t, const struct job_facts *job)
     }
 }
 
-void job_print_all(const struct terminal *t, const struct job_facts *job, const char *url)
+static void put_value(const struct terminal *t, const struct json_doc *doc, json_ref member)
+{
+    AUTO(buf_clear) struct buf line = BUF_INIT(INPUT_MAX);
+    AUTO(free_ptr) char *text = json_str_dup(doc, member);
+
+    (void)json_key(doc, member, &line);
+    (void)buf_append_str(&line, " = ");
+    if (text != NULL) {
+        (void)buf_append_str(&line, text);
+    } else {
+        (void)buf_append_span(&line, json_raw(doc, member));
+    }
+    put_fact(t, "input", buf_str(&line));
+}
+
+/* From the answer's own digits: a seed does not fit into a double. */
+static void put_input(const struct terminal *t, struct span answer)
+{
+    AUTO(json_free_ptr) struct json_doc *doc = NULL;
+    json_ref input = JSON_NONE;
+    json_ref seed = JSON_NONE;
+
+    if (json_parse(answer, JSON_STRICT, answer_limits, &doc, NULL) != ERR_NONE) {
+        return;
+    }
+    seed = json_get(doc, 0, "seed");
+    if (json_type(doc, seed) == JSON_NUMBER) {
+        struct span digits = json_raw(doc, seed);
+
+        put_factf(t, "seed", "%.*s", (int)digits.len, digits.ptr);
+    }
+    input = json_get(doc, 0, "input");
+    for (json_ref n = json_first(doc, input); n != JSON_NONE; n = json_next(doc, n)) {
+        put_value(t, doc, n);
+    }
+}
+
+void job_print_all(const struct terminal *t, const struct job_facts *job, struct span answer,
+                   const char *url)
 {
     put_fact(t, "id", job->id);
     (void)fprintf(t->file, "%s%-10s%s ", terminal_tone(t, TONE_DIM), "status", terminal_reset(t));
     put_status(t, job);
     (void)fprintf(t->file, "%s%.20s\n", *job->phase != '\0' ? ", " : "", job->phase);
     put_fact(t, "title", job->title);
+    put_fact(t, "template", job->template_name);
+    put_input(t, answer);
     put_fact(t, "backend", job->backend);
     put_fact(t, "created", job->created_at);
     put_fact(t, "started", job->started_at);
@@ -293,7 +338,8 @@ static void table_row(const struct terminal *t, const struct columns *c,
     }
     if (c->title > 0) {
         gap(line);
-        (void)terminal_fit(t, job->title, c->title, line);
+        (void)terminal_fit(t, job->title[0] != '\0' ? job->title : job->template_name, c->title,
+                           line);
     }
 }
 

@@ -9,11 +9,11 @@
 /* How an ended (or any) job stands: one line, then its error, or its outputs with their addresses
  * below `url`. */
 void job_print_result(const struct terminal *t, const struct job_facts *job, const char *url);
-/* All that is known of it, a line each. */
-void job_print_all(const struct terminal *t, const struct job_facts *job, const char *url);
-/* A table of an array of Jobs, fitted to the terminal; at most `rows` of them. Every line ends in
- * `end`
- * ("\n", or with a terminal's erase-to-end before it). */
+/* All that is known of it, a line each; the seed and the input are read from the gateway's answer itself. */
+void job_print_all(const struct terminal *t, const struct job_facts *job, struct span answer,
+                   const char *url);
+/* A table of an array of Jobs, fitted to the terminal; at most `rows` of them. A job without a title has
+ * its template's name there. Every line ends in `end` ("\n", or with a terminal's erase-to-end before it). */
 void job_print_table(const struct terminal *t, const cJSON *jobs, int rows, const char *end);
 
 #endif

@@ -65,7 +65,7 @@ int verb_show(struct cli *cli, int argc, char **argv)
         cli_print_body(cli, &answer.reply);
         return EXIT_OK;
     }
-    job_print_all(&cli->out, &answer.job, client_url(cli->client));
+    job_print_all(&cli->out, &answer.job, buf_span(&answer.reply.body), client_url(cli->client));
     return EXIT_OK;
 }
 

@@ -218,6 +218,15 @@ def test_refusal_is_1_and_says_where(gateway, write):
     assert gateway.json("GET", "/v1/jobs")["data"] == []
 
 
+def test_each_fault_is_told_once(gateway):
+    one = cli(gateway, "submit", "test-pattern", "-p", "width=1")
+    assert one.err.splitlines()[1:] == ["  /input/width: must be at least 128"], one
+    two = cli(gateway, "submit", "test-pattern", "-p", "width=1", "-p", "color=beige")
+    assert [line.split(": ")[0] for line in two.err.splitlines()[1:]] == ["  /input/width", "  /input/color"], two
+    page = cli(gateway, "list", "--cursor", "nonsense")
+    assert len(page.err.splitlines()) == 2 and page.err.splitlines()[1].startswith("  cursor: "), page
+
+
 def test_unknown_job_is_1(gateway):
     for words in (("show", UNKNOWN), ("wait", UNKNOWN), ("cancel", UNKNOWN), ("retry", UNKNOWN), ("download", UNKNOWN)):
         ran = cli(gateway, *words)
@@ -410,6 +419,18 @@ def test_show_list_and_retry(stages):
     assert cli(stage, "list", "--quiet", "--tag", "blue").out == ""
     assert set(cli(stage, "list", "-q", "--status", "failed", "--status", "succeeded", "--metadata", "who=ada",
                    "--search", "FOX", "--backend", "gpu0").out.split()) == {retried, job["id"]}
+
+
+def test_show_and_list_of_a_template_tell_its_name_its_seed_and_its_input(stages):
+    stage = stages()
+    job = stage.finish(stage.gateway.json("POST", "/v1/jobs", json={
+        "template": "test-pattern", "input": {"seed": 18446744073709551615, "width": 128}}))
+    lines = cli(stage, "show", job["id"]).out.splitlines()
+    for line in ("template   test-pattern", "seed       18446744073709551615", "input      width = 128"):
+        assert line in lines, lines
+    assert cli(stage, "list").out.splitlines()[1].split()[-1] == "test-pattern"
+    plain = stage.finish(stage.submit(graphs.picture()))
+    assert not {"template", "seed", "input"} & {line.split()[0] for line in cli(stage, "show", plain["id"]).out.splitlines()}
 
 
 def test_list_pages(gateway, write):
