@@ -74,7 +74,7 @@ check_calls() {
 
 check_includes() {
     only 'microhttpd' 'gateway/http/[^:]*'
-    only 'libwebsockets' 'gateway/net/(loop|ws)\.c|gateway/engine/comfy_ws\.c'
+    only 'libwebsockets' 'gateway/net/(loop|ws)\.c'
     only 'curl/' 'gateway/net/(loop\.c|http_[^:]*)|gateway/cli/client\.c|gateway/fetch/[^:]*'
     only 'sqlite3' 'gateway/store/store_sqlite[^:]*'
     only 'png\.h|j(peg|error)|gif_lib|webp/|seccomp' 'gateway/imaging/[^:]*'

@@ -41,7 +41,7 @@ void backend_init(struct backend *b, struct engine *e, const struct backend_addr
 
 void backend_clear(struct backend *b)
 {
-    comfy_ws_free(b->ws);
+    ws_free(b->ws);
     b->ws = NULL;
     comfy_system_clear(&b->info);
     prompt_abandoned_clear(b);
@@ -354,13 +354,13 @@ static void on_opened(void *arg)
              LOG_I("opened", b->connections_opened));
 }
 
-static void on_closed(void *arg, const char *reason)
+static void on_closed(void *arg, const struct ws_end *end)
 {
     struct backend *b = arg;
     int64_t pause = 0;
 
     assume_engine_role();
-    comfy_ws_free(b->ws);
+    ws_free(b->ws);
     b->ws = NULL;
     b->has_ws_tried = true;
     b->is_ws_open = false;
@@ -375,21 +375,21 @@ static void on_closed(void *arg, const char *reason)
     b->connect_due_mono_ms = clock_mono_ms() + pause + 1;
     look_soon(b, 0);
     if (atomic_load(&b->engine->is_stopping)) {
-        log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", reason));
+        log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", end->reason));
         return;
     }
-    log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", reason),
+    log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", end->reason),
              LOG_I("again_in_ms", pause));
 }
 
 static void connect_ws(struct backend *b) ON_ENGINE;
 static void connect_ws(struct backend *b)
 {
-    static const struct comfy_ws_events EVENTS = {.opened = on_opened,
-                                                  .text = on_text,
-                                                  .binary = on_binary,
-                                                  .skipped = on_skipped,
-                                                  .closed = on_closed};
+    static const struct ws_events EVENTS = {.opened = on_opened,
+                                            .text = on_text,
+                                            .binary = on_binary,
+                                            .skipped = on_skipped,
+                                            .closed = on_closed};
     const struct config *c = b->engine->config;
     struct id client = id_random();
     struct comfy_ws_config config = {.url = b->address->url,
@@ -409,7 +409,7 @@ void backend_close(struct backend *b)
 {
     b->connect_due_mono_ms = 0;
     if (b->ws != NULL) {
-        comfy_ws_close(b->ws);
+        ws_close(b->ws, WS_CLOSE_NORMAL);
     }
 }
 
@@ -433,7 +433,7 @@ static void find_deaf(struct backend *b, int64_t mono)
     b->is_ws_open = false;
     log_warn("ws_deaf", LOG_S("backend", b->address->name), LOG_I("in_a_row", b->deaf_in_a_row));
     look_soon(b, 0);
-    comfy_ws_close(b->ws);
+    ws_close(b->ws, WS_CLOSE_NORMAL);
 }
 
 /* ---- its version and memory ------------------------------------------------------------------ */

@@ -40,7 +40,7 @@ static void wake_engine(void *arg)
 
 static enum errc open_parts(struct engine *e, const struct engine_parts *parts, struct err *err)
 {
-    enum errc rc = loop_open(comfy_ws_protocols(), &e->loop, err);
+    enum errc rc = loop_open(ws_protocols(), &e->loop, err);
 
     if (rc != ERR_NONE) {
         return rc;

@@ -103,7 +103,7 @@ struct backend {
     int64_t since_mono_ms;
     char reason[200];
 
-    struct comfy_ws *ws;
+    struct ws *ws;
     bool is_ws_open;
     bool has_ws_tried; /* the first attempt has come to an end, well or not */
     bool is_ws_closing_as_deaf;

@@ -39,7 +39,8 @@
 #define KEEPALIVE_S    60
 #define KEEPALIVE_GAP  10
 #define KEEPALIVE_TRY  3
-#define LWS_PATIENCE_S 600 /* longest setting of a connect; ours are shorter and exact */
+#define LWS_PATIENCE_S 600   /* longest setting of a connect; ours are shorter and exact */
+#define LWS_HEADERS    16384 /* bytes of all headers of an answer */
 #define WAIT_MAX_MS    3600000
 
 struct watch {
@@ -47,6 +48,13 @@ struct watch {
     void *arg;
     int events; /* 0 = not watched */
     uint32_t number;
+};
+
+/* Whom to trust is a matter of the vhost, of which each process has at least one. */
+struct authority {
+    char *ca_file; /* lws keeps it as the vhost's name */
+    struct lws_vhost *vhost;
+    struct authority *next;
 };
 
 struct loop {
@@ -60,6 +68,7 @@ struct loop {
     size_t timer_count;
     struct lws_protocols *protocols;
     struct lws_context *lws;
+    struct authority *authorities;
 };
 
 /* ---- descriptors -----------------------------------------------------------------------------
@@ -328,8 +337,8 @@ void loop_forget_complaint(void)
     complaint[0] = '\0';
 }
 
-/* The authorities that curl trusts: HTTP and the WebSocket of one ComfyUI must not disagree. */
-static const char *authorities(CURL *curl)
+/* The authorities that curl trusts: HTTP and the WebSocket of one server must not disagree. */
+static const char *usual_authorities(CURL *curl)
 {
     const char *path = NULL;
 
@@ -337,34 +346,80 @@ static const char *authorities(CURL *curl)
                                                                                        : NULL;
 }
 
-static bool open_lws(struct loop *l)
+static struct lws_context_creation_info lws_settings(const struct loop *l)
 {
-    CURL *curl = curl_easy_init();
-    struct lws_context_creation_info info = {
+    return (struct lws_context_creation_info){
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = l->protocols,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .client_ssl_ca_filepath = authorities(curl),
         .http_proxy_address = "", /* without it: the environment's */
         .fd_limit_per_thread = LWS_FDS_MAX,
         .pt_serv_buf_size = LWS_CHUNK,
+        .max_http_header_data = LWS_HEADERS,
         .ka_time = KEEPALIVE_S,
         .ka_interval = KEEPALIVE_GAP,
         .ka_probes = KEEPALIVE_TRY,
         .timeout_secs = LWS_PATIENCE_S,
         .connect_timeout_secs = LWS_PATIENCE_S,
     };
+}
 
+static bool open_lws(struct loop *l)
+{
+    CURL *curl = curl_easy_init();
+    struct lws_context_creation_info info = lws_settings(l);
+
+    info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info.client_ssl_ca_filepath = usual_authorities(curl);
     lws_set_log_level(LLL_ERR, log_lws);
     l->lws = lws_create_context(&info);
     curl_easy_cleanup(curl);
     return l->lws != NULL;
 }
 
+static struct lws_vhost *make_vhost(struct loop *l, const char *ca_file)
+{
+    struct lws_context_creation_info info = lws_settings(l);
+    struct lws_vhost *vhost = NULL;
+
+    info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    info.client_ssl_ca_filepath = ca_file;
+    info.vhost_name = ca_file;
+    loop_forget_complaint();
+    vhost = lws_create_vhost(l->lws, &info);
+    /* A file that it cannot use, lws complains about and goes on without. */
+    if (vhost != NULL && complaint[0] != '\0') {
+        lws_vhost_destroy(vhost);
+        vhost = NULL;
+    }
+    return vhost;
+}
+
+struct lws_vhost *loop_vhost(struct loop *l, const char *ca_file)
+{
+    struct authority *a = l->authorities;
+
+    if (ca_file == NULL) {
+        return lws_get_vhost_by_name(l->lws, "default");
+    }
+    while (a != NULL && strcmp(a->ca_file, ca_file) != 0) {
+        a = a->next;
+    }
+    if (a == NULL) {
+        a = xcalloc(1, sizeof *a);
+        a->ca_file = xstrdup(ca_file);
+        a->next = l->authorities;
+        l->authorities = a;
+    }
+    if (a->vhost == NULL) {
+        a->vhost = make_vhost(l, a->ca_file);
+    }
+    return a->vhost;
+}
+
 static bool adopt_epoll(struct loop *l)
 {
     lws_sock_file_fd_type fd = {.filefd = fcntl(l->epoll_fd, F_DUPFD_CLOEXEC, 0)};
-    struct lws_vhost *vhost = lws_get_vhost_by_name(l->lws, "default");
+    struct lws_vhost *vhost = loop_vhost(l, NULL);
 
     /* On failure lws closes it. */
     return fd.filefd >= 0 && vhost != NULL &&
@@ -404,6 +459,13 @@ void loop_close(struct loop *l)
     }
     if (l->lws != NULL) {
         lws_context_destroy(l->lws);
+    }
+    while (l->authorities != NULL) {
+        struct authority *a = l->authorities;
+
+        l->authorities = a->next;
+        free(a->ca_file);
+        free(a);
     }
     file_close(&l->timer_fd);
     file_close(&l->wake_fd);

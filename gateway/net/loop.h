@@ -18,6 +18,7 @@
 struct loop;
 struct lws_context;
 struct lws_protocols;
+struct lws_vhost;
 
 enum loop_events { LOOP_READ = 1, LOOP_WRITE = 2 };
 
@@ -26,6 +27,9 @@ enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
     MUST_CHECK;
 void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */
 struct lws_context *loop_lws(struct loop *l);
+/* For connections that check servers by the certificates of this PEM file and no others; NULL = by the
+ * system's. The loop's own, and the same for the same name. NULL when the file has none. */
+struct lws_vhost *loop_vhost(struct loop *l, const char *ca_file);
 /* The last error that lws has told in words since loop_forget_complaint; "" = none. Borrowed until
  * the next turn. */
 const char *loop_complaint(void);

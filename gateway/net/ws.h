@@ -1,9 +1,9 @@
 /* ws.h - one WebSocket (RFC 6455), as a client, on libwebsockets.
  *
  * One object is one connection from connect to close; who wants another makes another. Messages are
- * reassembled; one that passes its ceiling is skipped fragment by fragment and counted, the connection
- * stays. Pings, when asked for, go out while the server is silent, and the connection is closed when no
- * pong comes.
+ * reassembled; one that passes its ceiling is skipped fragment by fragment and counted, the
+ * connection stays. Pings, when asked for, go out while the server is silent, and the connection is
+ * ended when no pong comes.
  *
  * Knows nothing of what is said over it. Threads: the loop's.
  */
@@ -17,11 +17,14 @@
 #include "base/span.h"
 #include "net/loop.h"
 
+#define WS_CLOSE_NORMAL 1000
+#define WS_QUEUE_MAX    64 /* messages */
+
 struct ws;
 struct lws_protocols;
 
 struct ws_end {
-    int close_code; /* of the server's close frame; 0 = none came (RFC 6455 7.1.5 says 1005 or 1006) */
+    int close_code;     /* of a close that the server began; 0 = it began none, or gave no code */
     int refused_status; /* HTTP status of a refused handshake; 0 = none */
     const char *reason; /* in plain words; borrowed */
 };
@@ -37,29 +40,34 @@ struct ws_events {
 };
 
 struct ws_config {
-    const char *
-        url; /* ws(s)://host[:port][/path][?query]; http(s) is read as ws(s). Copied, as the next */
+    const char *url;        /* ws(s)://host[:port][/path][?query]; http(s) is read as ws(s) */
     const char *user_agent; /* of the handshake; NULL = none */
-    struct span greeting;   /* a first text message, sent at once when open; ptr NULL = none */
-    int64_t ping_ms;        /* silence before a ping; 0 = no pings */
+    const char
+        *ca_file; /* PEM file that the server is checked by, and no other; NULL = the system's */
+    struct span greeting; /* a first text message, sent at once when open; ptr NULL = none */
+    int64_t ping_ms;      /* silence before a ping; 0 = no pings */
     int64_t pong_ms;
     int64_t connect_ms;
     int64_t max_text;
     int64_t max_binary;
-    /* Says why a handshake was refused with this status, to be put behind it; NULL, or it gives "", = nothing more. */
+    /* Words to be put behind those that say that a handshake was refused with this status, with the
+     * blank or colon before them; "" = nothing more. May be NULL. */
     const char *(*explain_refusal)(int status);
 };
 
 /* For loop_open. */
 const struct lws_protocols *ws_protocols(void);
 
-/* Begins to connect; config is copied. Events come from loop_turn only, never from within this call. */
+/* Begins to connect; config is copied. Events come from loop_turn only, never from within this call:
+ * also `closed` for a url that is none. */
 struct ws *ws_new(struct loop *loop, const struct ws_config *config, const struct ws_events *events,
                   void *arg) MUST_CHECK;
-/* Queues a text message (copied). Ignored unless open. */
+/* Queues a text message (copied). Ignored unless open. With WS_QUEUE_MAX messages waiting already the
+ * connection is ended; `closed` follows. */
 void ws_send(struct ws *ws, struct span text);
-/* Begins a closing handshake with this code (RFC 6455 7.4) after what is queued; `closed` follows, at the latest after
- * 2 s. */
+/* Begins a closing handshake with this code (1000 to 4999, RFC 6455 7.4) after what is queued;
+ * `closed` follows, at the latest after 2 s. What the server sends until then is told. A second call
+ * changes nothing. */
 void ws_close(struct ws *ws, int code);
 /* Drops the connection at once, without events. NULL is fine. */
 void ws_free(struct ws *ws);

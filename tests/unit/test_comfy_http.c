@@ -117,7 +117,7 @@ static int set_up(void **state)
 {
     struct place *p = xcalloc(1, sizeof *p);
 
-    assert_int_equal(loop_open(comfy_ws_protocols(), &p->loop, NULL), ERR_NONE);
+    assert_int_equal(loop_open(ws_protocols(), &p->loop, NULL), ERR_NONE);
     p->http = comfy_http_new(p->loop);
     p->peer = peer_start();
     (void)snprintf(p->dir, sizeof p->dir, "/tmp/test_comfy_http.XXXXXX");

@@ -42,7 +42,7 @@ struct place {
 /* A connection and what it has told. */
 struct probe {
     struct place *place;
-    struct comfy_ws *ws;
+    struct ws *ws;
     enum event free_at; /* frees the object within this event */
     int opened;
     int texts;
@@ -107,7 +107,7 @@ static struct place *open_place(char *certificate)
     struct place *p = xcalloc(1, sizeof *p);
 
     p->said = BUF_INIT(1U << 20);
-    assert_int_equal(loop_open(comfy_ws_protocols(), &p->loop, NULL), ERR_NONE);
+    assert_int_equal(loop_open(ws_protocols(), &p->loop, NULL), ERR_NONE);
     run_peer(p, certificate);
     return p;
 }
@@ -136,7 +136,7 @@ static int tear_down(void **state)
 static void free_if(struct probe *c, enum event now)
 {
     if (c->free_at == now) {
-        comfy_ws_free(take_ptr(&c->ws));
+        ws_free(take_ptr(&c->ws));
     }
 }
 
@@ -178,21 +178,21 @@ static void on_skipped(void *arg, int64_t bytes)
     free_if(c, SKIPPED);
 }
 
-static void on_closed(void *arg, const char *reason)
+static void on_closed(void *arg, const struct ws_end *end)
 {
     struct probe *c = arg;
 
     c->closed++;
     free_if(c, CLOSED);
     /* After the freeing: the words must still be there. */
-    (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
+    (void)snprintf(c->reason, sizeof c->reason, "%s", end->reason);
 }
 
-static const struct comfy_ws_events EVENTS = {.opened = on_opened,
-                                              .text = on_text,
-                                              .binary = on_binary,
-                                              .skipped = on_skipped,
-                                              .closed = on_closed};
+static const struct ws_events EVENTS = {.opened = on_opened,
+                                        .text = on_text,
+                                        .binary = on_binary,
+                                        .skipped = on_skipped,
+                                        .closed = on_closed};
 
 static struct comfy_ws_config usual_config(void)
 {
@@ -245,7 +245,7 @@ static void turn_for(struct place *p, int64_t ms)
 
 static void clear(struct probe *c)
 {
-    comfy_ws_free(take_ptr(&c->ws));
+    ws_free(take_ptr(&c->ws));
     for (int i = 0; i < c->texts && i < TEXTS_MAX; i++) {
         free(c->text[i]);
     }
@@ -271,13 +271,13 @@ static void test_handshake_and_close(void **state)
     assert_null(strcasestr(c.text[1], "\nSec-WebSocket-Extensions"));
 
     began = clock_mono_ms();
-    comfy_ws_close(c.ws);
-    comfy_ws_close(c.ws);
+    ws_close(c.ws, WS_CLOSE_NORMAL);
+    ws_close(c.ws, WS_CLOSE_NORMAL);
     assert_int_equal(c.closed, 0);
     turn_until(&c, &c.closed, 1);
     assert_true(clock_mono_ms() - began < 1500);
     assert_string_equal(c.reason, "closed");
-    comfy_ws_close(c.ws);
+    ws_close(c.ws, WS_CLOSE_NORMAL);
     turn_until_said(p, "close 1000\nend EOFError\n");
     assert_int_equal(c.closed, 1);
     clear(&c);
@@ -468,7 +468,7 @@ static void test_close_early_and_late(void **state)
         for (int i = 0; i < turns; i++) {
             loop_turn(p->loop, 5);
         }
-        comfy_ws_close(c.ws);
+        ws_close(c.ws, WS_CLOSE_NORMAL);
         assert_int_equal(c.closed, 0);
         turn_until(&c, &c.closed, 1);
         assert_string_equal(c.reason, "closed before it was open");
@@ -477,7 +477,7 @@ static void test_close_early_and_late(void **state)
     connect_to(p, &c, "stay");
     turn_until(&c, &c.opened, 1);
     began = clock_mono_ms();
-    comfy_ws_close(c.ws);
+    ws_close(c.ws, WS_CLOSE_NORMAL);
     turn_until(&c, &c.closed, 1);
     assert_in_range(clock_mono_ms() - began, 500, 4000);
     turn_until_said(p, "close 1000\nend ");
@@ -504,7 +504,7 @@ static void test_free_within_events(void **state)
 
         connect_to(p, &c, rows[i].mode);
         if (strcmp(rows[i].mode, "nobody") == 0) {
-            comfy_ws_close(c.ws);
+            ws_close(c.ws, WS_CLOSE_NORMAL);
         }
         while (c.ws != NULL) {
             assert_true(clock_mono_ms() - began < PATIENCE_MS);
@@ -534,7 +534,7 @@ static void test_free_between_turns(void **state)
             turn_for(p, turns % 2 == 0 ? 0 : 5);
         }
     }
-    comfy_ws_free(NULL);
+    ws_free(NULL);
 }
 
 static void test_free_ends_the_connection(void **state)

@@ -28,7 +28,7 @@ static struct loop *open_loop(void)
     struct loop *l = NULL;
     struct err e = ERR_INIT;
 
-    assert_int_equal(loop_open(comfy_ws_protocols(), &l, &e), ERR_NONE);
+    assert_int_equal(loop_open(ws_protocols(), &l, &e), ERR_NONE);
     assert_non_null(loop_lws(l));
     return l;
 }

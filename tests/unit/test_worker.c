@@ -76,7 +76,7 @@ static struct loop *begin(void)
 
     atomic_store(&run_count, 0);
     done_count = 0;
-    assert_int_equal(loop_open(comfy_ws_protocols(), &l, NULL), ERR_NONE);
+    assert_int_equal(loop_open(ws_protocols(), &l, NULL), ERR_NONE);
     return l;
 }
 
