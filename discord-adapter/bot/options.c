@@ -17,23 +17,29 @@ char *choice_text(const cJSON *value)
                                  : (char *)require_memory(cJSON_PrintUnformatted(value));
 }
 
-const struct option *options_find(const struct options *o, const char *name)
+static size_t index_of(const struct options *o, const char *name)
 {
-    for (size_t i = 0; i < o->count; i++) {
-        if (strcmp(o->item[i].name, name) == 0) {
-            return &o->item[i];
-        }
+    size_t i = 0;
+
+    while (i < o->count && strcmp(o->item[i].name, name) != 0) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
-static struct option *add(struct options *o, struct option option)
+const struct option *options_find(const struct options *o, const char *name)
 {
-    if (o->count == OPTIONS_MAX) {
-        return NULL;
+    size_t i = index_of(o, name);
+
+    return i < o->count ? &o->item[i] : NULL;
+}
+
+/* Beyond 25, which is what Discord takes, the rest is left to modals. */
+static void add(struct options *o, struct option option)
+{
+    if (o->count < OPTIONS_MAX) {
+        o->item[o->count++] = option;
     }
-    o->item[o->count] = option;
-    return &o->item[o->count++];
 }
 
 static bool is_size(const struct template_entry *t, const struct param *p)
@@ -113,39 +119,39 @@ static void add_loras(struct options *o, int order)
     if (options_find(o, "lora") != NULL) {
         return;
     }
-    (void)add(o, (struct option){.name = "lora",
-                                 .description = "A LoRA to add. Type to search.",
-                                 .type = OPTION_STRING,
-                                 .meaning = OPTION_LORA,
-                                 .is_autocomplete = true,
-                                 .order = order});
-    (void)add(o, (struct option){.name = "lora_strength",
-                                 .description = "How strongly the LoRA works; 1 when not given.",
-                                 .type = OPTION_NUMBER,
-                                 .meaning = OPTION_LORA_STRENGTH,
-                                 .has_min = true,
-                                 .has_max = true,
-                                 .min = -LORA_STRENGTH_MAX,
-                                 .max = LORA_STRENGTH_MAX,
-                                 .order = order + 1});
+    add(o, (struct option){.name = "lora",
+                           .description = "A LoRA to add. Type to search.",
+                           .type = OPTION_STRING,
+                           .meaning = OPTION_LORA,
+                           .is_autocomplete = true,
+                           .order = order});
+    add(o, (struct option){.name = "lora_strength",
+                           .description = "How strongly the LoRA works; 1 when not given.",
+                           .type = OPTION_NUMBER,
+                           .meaning = OPTION_LORA_STRENGTH,
+                           .has_min = true,
+                           .has_max = true,
+                           .min = -LORA_STRENGTH_MAX,
+                           .max = LORA_STRENGTH_MAX,
+                           .order = order + 1});
 }
 
 static void add_size(struct options *o, int order)
 {
     if (options_find(o, "size") == NULL) {
-        (void)add(o, (struct option){.name = "size",
-                                     .description = "Width and height in pixels, such as 1024x768.",
-                                     .type = OPTION_STRING,
-                                     .meaning = OPTION_SIZE,
-                                     .is_autocomplete = true,
-                                     .order = order});
+        add(o, (struct option){.name = "size",
+                               .description = "Width and height in pixels, such as 1024x768.",
+                               .type = OPTION_STRING,
+                               .meaning = OPTION_SIZE,
+                               .is_autocomplete = true,
+                               .order = order});
     }
 }
 
 static void add_param(struct options *o, const struct template_entry *t, const struct param *p)
 {
     struct option option = option_of(p);
-    struct option *known = NULL;
+    size_t known = index_of(o, p->name);
 
     if (p->kind == PARAM_LORAS) {
         add_loras(o, p->order);
@@ -155,11 +161,10 @@ static void add_param(struct options *o, const struct template_entry *t, const s
         add_size(o, p->order);
         return;
     }
-    known = (struct option *)(uintptr_t)options_find(o, p->name);
-    if (known == NULL) {
-        (void)add(o, option);
+    if (known == o->count) {
+        add(o, option);
     } else {
-        widen(known, &option);
+        widen(&o->item[known], &option);
     }
 }
 
@@ -192,12 +197,12 @@ struct options options_of(const struct catalog *c, const char *category)
 {
     struct options o = {.count = 0};
 
-    (void)add(&o, (struct option){.name = "model",
-                                  .description = "Which model makes it.",
-                                  .type = OPTION_STRING,
-                                  .meaning = OPTION_MODEL,
-                                  .is_autocomplete = true,
-                                  .order = ORDER_MODEL});
+    add(&o, (struct option){.name = "model",
+                            .description = "Which model makes it.",
+                            .type = OPTION_STRING,
+                            .meaning = OPTION_MODEL,
+                            .is_autocomplete = true,
+                            .order = ORDER_MODEL});
     for (size_t i = 0; i < catalog_count(c); i++) {
         const struct template_entry *t = catalog_at(c, i);
 
