@@ -50,7 +50,7 @@ struct json_doc;
 
 /* Gives *out, freed with json_free(). On failure fills e with MALFORMED_JSON,
  * INVALID_UTF8, DUPLICATE_KEY, TOO_DEEP or, above limits.nodes, CONTENT_TOO_LARGE (one item:
- * pointer, and the byte offset in its detail). */
+ * pointer; its detail has the byte offset and, in a text of several lines, line and column). */
 enum errc json_parse(struct span text, enum json_flags flags, struct json_limits limits,
                      struct json_doc **out, struct err *e) MUST_CHECK;
 void json_free(struct json_doc *doc);

@@ -7,6 +7,7 @@
  * Keys are compared when an object closes, by sorting its members: n log n
  * whatever the keys are, without a hash that a stranger could aim at.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -15,6 +16,7 @@
 #include "base/utf8.h"
 
 #define FIRST_NODES 32
+#define PLACE_MAX   96
 
 struct parser {
     struct json_doc *doc;
@@ -31,17 +33,39 @@ struct parser {
     enum errc failed;
 };
 
+/* "byte 812 (line 31, column 7)", as an editor counts lines; a text of one line has its byte alone. */
+static void name_place(const struct parser *p, size_t at, char *out, size_t size)
+{
+    size_t end = at < p->len ? at : p->len;
+    size_t line = 1;
+    size_t start = 0;
+
+    for (size_t i = 0; i < end; i++) {
+        if (p->text[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    }
+    if (line == 1) {
+        (void)snprintf(out, size, "byte %zu", at);
+    } else {
+        (void)snprintf(out, size, "byte %zu (line %zu, column %zu)", at, line, end - start + 1);
+    }
+}
+
 /* Reports a fault at byte `at` inside `where`; gives false, so that callers return it. */
 static bool fail(struct parser *p, enum errc code, json_ref where, size_t at, const char *what)
 {
     char pointer[sizeof p->e->item[0].at] = "";
+    char place[PLACE_MAX];
 
     p->failed = code;
     if (where != JSON_NONE) {
         json_pointer(p->doc, where, pointer, sizeof pointer);
     }
-    (void)err_set(p->e, code, "%s: %s at byte %zu", err_title(code), what, at);
-    (void)err_at(p->e, code, pointer, err_code(code), "%s at byte %zu", what, at);
+    name_place(p, at, place, sizeof place);
+    (void)err_set(p->e, code, "%s: %s at %s", err_title(code), what, place);
+    (void)err_at(p->e, code, pointer, err_code(code), "%s at %s", what, place);
     return false;
 }
 

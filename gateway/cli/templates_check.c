@@ -79,6 +79,26 @@ static void put_fault(const struct terminal *t, const struct err_item *item)
     (void)fputc('\n', t->file);
 }
 
+/* A text that is no JSON is told as "file: why" and, in an item, as place and why: "file: place: why". */
+static bool put_unreadable(const struct terminal *t, const struct err *e)
+{
+    const char *colon = strstr(e->detail, ": ");
+
+    if (e->item_count != 1 || colon == NULL || strcmp(colon + 2, e->item[0].detail) != 0) {
+        return false;
+    }
+    (void)fprintf(t->file, "  %s%.*s: ", terminal_tone(t, TONE_BOLD), (int)(colon - e->detail),
+                  e->detail);
+    if (e->item[0].at[0] != '\0') {
+        terminal_put(t, e->item[0].at);
+        (void)fputs(": ", t->file);
+    }
+    (void)fputs(terminal_reset(t), t->file);
+    terminal_put(t, e->item[0].detail);
+    (void)fputc('\n', t->file);
+    return true;
+}
+
 static void print_verdict(const struct cli *cli, const struct verdict *v)
 {
     const struct terminal *t = &cli->out;
@@ -95,6 +115,9 @@ static void print_verdict(const struct cli *cli, const struct verdict *v)
     terminal_put(t, v->path);
     (void)fprintf(t->file, ": %s%s%s\n", terminal_tone(t, is_good(v) ? TONE_GOOD : TONE_BAD), word,
                   terminal_reset(t));
+    if (put_unreadable(t, &v->faults)) {
+        return;
+    }
     if (v->faults.detail[0] != '\0') {
         (void)fputs("  ", t->file);
         terminal_put(t, v->faults.detail);

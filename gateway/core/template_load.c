@@ -320,7 +320,7 @@ static void read_manifest(struct template_load *l, const char *folder)
 /* Says which of the two files a fault of its text is in. */
 static void name_file(struct err *e, const char *file)
 {
-    AUTO(free_ptr) char *detail = xstrdup(e->detail);
+    AUTO(free_ptr) char *detail = xstrdup(e->item_count > 0 ? e->item[0].detail : e->detail);
 
     if (e->code == ERR_INVALID_WORKFLOW || e->code == ERR_WORKFLOW_FORMAT_UI) {
         return; /* its pointers say so */

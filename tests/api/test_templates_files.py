@@ -246,6 +246,22 @@ def test_check_tells_every_fault_with_its_place(tmp_path):
         assert part in ran.out, (part, ran)
 
 
+def test_check_tells_line_and_column_of_what_is_no_json(tmp_path):
+    run("init", SD15, "--name", "mine", cwd=tmp_path)
+    manifest = tmp_path / "mine" / "manifest.json"
+    good = manifest.read_text()
+    lines = good.splitlines()
+    manifest.write_text(good.replace(lines[2], lines[2] + ","))
+    at = good.index(lines[2]) + len(lines[2])
+    ran = run("check", "mine", cwd=tmp_path)
+    assert ran.code == 1
+    assert ran.out.splitlines()[1:] == [f"  manifest.json: a member's name is missing at byte {at} (line 3, column {len(lines[2]) + 1})"]
+    manifest.write_text(good.replace(lines[2], lines[2] + "\n" + lines[2]))
+    ran = run("check", "mine", cwd=tmp_path)
+    assert len(ran.out.splitlines()) == 2
+    assert ran.out.splitlines()[1].startswith("  manifest.json: /name: the name was used before"), ran
+
+
 def test_check_of_several_folders_tells_of_each(tmp_path):
     run("init", SD15, "--name", "good", cwd=tmp_path)
     (tmp_path / "empty").mkdir()

@@ -169,6 +169,37 @@ static const struct refusal refusals[] = {
     {"{\"\xff\":1}", ERR_INVALID_UTF8, 2, ""},
 };
 
+static void test_line_and_column(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *end; /* of the detail */
+    } rows[] = {
+        {"{\"a\":1,}", " at byte 7"},
+        {"{\n}x", " at byte 3 (line 2, column 2)"},
+        {"{\r\n  \"a\": 1,\r\n}", " at byte 14 (line 3, column 1)"},
+        {"[1,\n2,\n", " at byte 7 (line 3, column 1)"},
+        {"{\"a\":\n\"\xff\"}", " at byte 7 (line 2, column 2)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct json_doc *doc = NULL;
+        struct err e = ERR_INIT;
+        const char *const details[] = {e.item[0].detail, e.detail};
+
+        assert_int_not_equal(json_parse(span_of(rows[i].text), JSON_STRICT, roomy, &doc, &e),
+                             ERR_NONE);
+        for (size_t k = 0; k < COUNT_OF(details); k++) {
+            size_t len = strlen(details[k]);
+            size_t end = strlen(rows[i].end);
+
+            assert_true(len > end);
+            assert_string_equal(details[k] + len - end, rows[i].end);
+        }
+    }
+}
+
 static void test_refused(void **state)
 {
 
@@ -584,6 +615,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_line_and_column),
         cmocka_unit_test(test_leniency),
         cmocka_unit_test(test_first_of_duplicates),
         cmocka_unit_test(test_lone_surrogates_read_as_replacement),
