@@ -89,7 +89,32 @@ const char *templates_can_word(const struct json_doc *doc, json_ref object, enum
 
 /* ---- list ------------------------------------------------------------------------------------ */
 
-/* "no: ...", with the first of its reasons. */
+/* "3 nodes and 1 model are missing": names do not fit into a column, and templates show tells them. False
+ * when something else is the reason, too. */
+static bool missing_text(const struct json_doc *doc, json_ref reasons, struct buf *out)
+{
+    size_t nodes = 0;
+    size_t models = 0;
+
+    for (json_ref n = json_first(doc, reasons); n != JSON_NONE; n = json_next(doc, n)) {
+        nodes += json_str_is(doc, json_get(doc, n, "code"), "missing_node") ? 1 : 0;
+        models += json_str_is(doc, json_get(doc, n, "code"), "missing_model") ? 1 : 0;
+    }
+    if (nodes + models == 0 || nodes + models != json_size(doc, reasons)) {
+        return false;
+    }
+    if (nodes > 0) {
+        (void)buf_appendf(out, "%zu node%s", nodes, nodes > 1 ? "s" : "");
+    }
+    if (models > 0) {
+        (void)buf_appendf(out, "%s%zu model%s", nodes > 0 ? " and " : "", models,
+                          models > 1 ? "s" : "");
+    }
+    (void)buf_append_str(out, nodes + models > 1 ? " are missing" : " is missing");
+    return true;
+}
+
+/* "no: ...": how much is missing, or the first of its reasons. */
 static void can_text(const struct json_doc *doc, json_ref row, const char *word, struct buf *out)
 {
     json_ref broken = json_get(doc, row, "broken");
@@ -111,7 +136,11 @@ static void can_text(const struct json_doc *doc, json_ref row, const char *word,
         (void)buf_append_str(out, "broken");
     }
     if (more > 0) {
-        (void)buf_appendf(out, ": %.400s", reason);
+        (void)buf_append_str(out, ": ");
+        if (missing_text(doc, reasons, out)) {
+            return;
+        }
+        (void)buf_appendf(out, "%.400s", reason);
     }
     if (more > 1) {
         (void)buf_appendf(out, " (and %zu more)", more - 1);

@@ -3,6 +3,8 @@ import json
 
 import pytest
 
+from sim import Sim
+from stage import eventually
 from template_folders import write_template
 from test_cli import Terminal, cli
 
@@ -76,6 +78,22 @@ def test_list(own, folder):
     assert refused.code == 1 and "text-to-image" in refused.err
     rows = json.loads(cli(own, "templates", "list", "--json").out)["data"]
     assert [row["name"] for row in rows] == ["bad", "picture"]
+
+
+def test_list_counts_what_is_missing(gateways, folder):
+    write_template(folder, "one", requires={"nodes": ["NobodyHasThis"]})
+    write_template(folder, "two", {"/workflow/3": {"class_type": "CheckpointLoaderSimple",
+                                                   "inputs": {"ckpt_name": "mine.safetensors"}}},
+                   requires={"nodes": ["NobodyHasThis", "NorThat"]})
+    with Sim() as sim:
+        own = gateways(templates_dir=folder, templates_shipped="off", backends=f"gpu0={sim.url}")
+        eventually(lambda: " no: " in cli(own, "templates", "list").out)
+        lines = cli(own, "templates", "list").out.splitlines()
+        assert [line.split(" no: ")[1] for line in lines[1:]] == ["1 node is missing", "2 nodes and 1 model are missing"]
+        terminal = Terminal(own.url, "templates", "list", columns=110)
+        while terminal.read(5):
+            pass
+        assert "2 nodes and 1 model are missing" in terminal.text, terminal.text
 
 
 def test_the_list_fits_the_terminal(own, folder):
