@@ -270,9 +270,34 @@ static bool is_multiline(const struct draft *d, const struct draft_param *p)
     return is_so;
 }
 
+static bool has_param(const struct draft *d, const char *name)
+{
+    bool has = false;
+
+    for (size_t i = 0; i < d->param_count && !has; i++) {
+        has = !d->param[i].is_dropped && strcmp(d->param[i].name, name) == 0;
+    }
+    return has;
+}
+
+/* By the words of docs/templates.md; NULL = none. Of several alike the first has it, but all pictures do. What
+ * samplers call cfg is the guidance, unless the model has one of its own. */
+static const char *role_word(const struct draft *d, const struct draft_param *p)
+{
+    if (p->role == NULL ||
+        (strcmp(p->name, p->role->name) != 0 && strcmp(p->role->name, "image") != 0)) {
+        return NULL;
+    }
+    if (strcmp(p->role->name, "cfg") == 0) {
+        return has_param(d, "guidance") ? NULL : "guidance";
+    }
+    return p->role->name;
+}
+
 static void write_ui(const struct draft *d, struct json_out *o, const struct draft_param *p,
                      int order)
 {
+    const char *role = role_word(d, p);
     bool is_extra = p->op == TEMPLATE_SET && p->role != NULL && strcmp(p->name, p->base) != 0;
 
     jo_obj(o, "x-ui");
@@ -280,8 +305,8 @@ static void write_ui(const struct draft *d, struct json_out *o, const struct dra
     if (is_multiline(d, p)) {
         jo_str(o, "widget", "textarea");
     }
-    if (p->role != NULL && strcmp(p->name, p->role->name) == 0) {
-        jo_str(o, "role", p->role->name);
+    if (role != NULL) {
+        jo_str(o, "role", role);
     }
     if (is_extra || (p->role != NULL && p->role->is_advanced)) {
         jo_bool(o, "advanced", true);

@@ -457,6 +457,16 @@ static void test_round_trip(void **state)
 
 /* ---- what it says of a parameter ------------------------------------------------------------------ */
 
+static int count_of(const char *text, const char *word)
+{
+    int count = 0;
+
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        count++;
+    }
+    return count;
+}
+
 static void assert_param(const struct template_draft *d, const char *name, const char *expected)
 {
     AUTO(json_free_ptr) struct json_doc *doc = parse(buf_str(&d->manifest));
@@ -485,6 +495,48 @@ static void test_bounds_hold_the_workflows_own_values(void **state)
     assert_param(&a, "seed", "\"maximum\": 9007199254740991");
     assert_param(&a, "cfg", "\"type\": \"number\"");
     assert_param(&a, "steps", "\"type\": \"integer\"");
+}
+
+/* The words that docs/templates.md has, because chats and dashboards go by them. */
+static void test_roles(void **state)
+{
+    AUTO(free_ptr) char *plain = graph_text("sd15");
+    AUTO(free_ptr) char *edit = graph_text("qwen-edit");
+    AUTO(free_ptr) char *custom = graph_text("flux-custom");
+    AUTO(template_draft_clear) struct template_draft a = drafted("sd15", plain, NULL);
+    AUTO(template_draft_clear) struct template_draft b = drafted("qwen-edit", edit, NULL);
+    AUTO(template_draft_clear) struct template_draft c = drafted("flux-custom", custom, NULL);
+
+    (void)state;
+    assert_param(&a, "cfg", "\"role\": \"guidance\"");
+    assert_param(&a, "prompt", "\"role\": \"prompt\"");
+    assert_param(&b, "image", "\"role\": \"image\"");
+    assert_param(&b, "image2", "\"role\": \"image\"");
+    assert_param(&c, "guidance", "\"role\": \"guidance\"");
+}
+
+/* The node of "cfg": 1 in kontext takes another value, so that the draft has both. */
+static char *with_cfg(const char *name)
+{
+    char *text = graph_text(name);
+    char *cfg = strstr(text, "\"cfg\": 1");
+
+    assert_non_null(cfg);
+    cfg[strlen("\"cfg\": ")] = '3';
+    return text;
+}
+
+/* Two that steer: the model's own has the role. */
+static void test_one_guidance(void **state)
+{
+    AUTO(free_ptr) char *text = with_cfg("kontext");
+    AUTO(template_draft_clear) struct template_draft d = drafted("kontext", text, NULL);
+
+    (void)state;
+    assert_param(&d, "guidance", "\"role\": \"guidance\"");
+    assert_param(&d, "cfg", "\"advanced\": true");
+    assert_int_equal(count_of(buf_str(&d.manifest), "\"role\": \"guidance\""), 1);
+    assert_int_equal(count_of(buf_str(&d.manifest), "\"role\": \"cfg\""), 0);
 }
 
 static void test_what_comfyui_declares_is_used(void **state)
@@ -749,6 +801,8 @@ int main(void)
         cmocka_unit_test(test_each_graph),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_bounds_hold_the_workflows_own_values),
+        cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_one_guidance),
         cmocka_unit_test(test_what_comfyui_declares_is_used),
         cmocka_unit_test(test_pictures_that_may_be_absent),
         cmocka_unit_test(test_absent_pictures_leave_no_trace),
