@@ -7,6 +7,7 @@
 #define CGD_BOT_BOT_H
 
 #include "base/list.h"
+#include "base/map.h"
 #include "link/answer.h"
 #include "link/comfygate.h"
 #include "link/discord.h"
@@ -18,6 +19,8 @@ struct policy;
 struct tracker;
 struct gateway_link;
 
+#define BOT_SEEN_MAX 4096 /* interactions that are remembered, to tell a repetition */
+
 struct bot {
     const struct settings *settings;
     struct loop *loop;
@@ -28,8 +31,11 @@ struct bot {
     struct tracker *tracker;
     const struct gateway_link *gateway; /* NULL with interactions over HTTP */
     struct list work;                   /* handlers that wait: bot/work.h; list_init by main */
-    char application_id[24];            /* "" until Discord has told */
-    char user_id[24];                   /* ours */
+    struct map *seen;                   /* ids of interactions; map_new by main */
+    char seen_order[BOT_SEEN_MAX][24];
+    size_t seen_next;
+    char application_id[24]; /* "" until Discord has told */
+    char user_id[24];        /* ours */
 };
 
 /* A handler of one interaction: keeps what it needs (takes i; has a reference of a for as long as it keeps one), and says something in the end. */

@@ -7,6 +7,7 @@
 #define CGD_BOT_HANDLERS_H
 
 #include "bot/bot.h"
+#include "bot/catalog.h"
 #include "wire/custom_id.h"
 
 /* generate.c: the commands that make something, by category. */

@@ -1,0 +1,118 @@
+/* user.c - see user.h.
+ */
+#include "bot/user.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "bot/prefs.h"
+#include "bot/say.h"
+#include "bot/work.h"
+#include "wire/read.h"
+
+#define JOB_PATIENCE_MS 1800 /* a modal must be the first answer, within 3 s of the interaction */
+
+struct step {
+    struct work work;
+    struct bot *bot;
+    struct interaction *i;
+    struct answer *a;
+    struct custom_id id;
+    user_go *user;
+    job_go *job;
+    const void *arg;
+};
+
+static void step_drop(struct work *w)
+{
+    struct step *s = container_of(w, struct step, work);
+
+    interaction_free(s->i);
+    answer_unref(s->a);
+    free(s);
+}
+
+static void step_end(struct step *s)
+{
+    work_end(&s->work);
+    step_drop(&s->work);
+}
+
+/* Takes i. */
+static struct step *step_new(struct bot *b, struct interaction *i, struct answer *a,
+                             const struct custom_id *id)
+{
+    struct step *s = xcalloc(1, sizeof *s);
+
+    work_begin(b, &s->work, step_drop);
+    s->bot = b;
+    s->i = i;
+    s->a = answer_ref(a);
+    if (id != NULL) {
+        s->id = *id;
+    }
+    return s;
+}
+
+static void on_user(void *arg, const cJSON *value, bool reached)
+{
+    struct step *s = arg;
+
+    (void)reached;
+    s->user(s->bot, take_ptr(&s->i), s->a, &s->id, value, s->arg);
+    step_end(s);
+}
+
+void user_defaults(struct bot *b, struct interaction *i, struct answer *a,
+                   const struct custom_id *id, user_go *go, const void *arg)
+{
+    struct step *s = step_new(b, i, a, id);
+
+    s->user = go;
+    s->arg = arg;
+    prefs_get(b, "user", i->user_id, on_user, s);
+}
+
+const char *user_model(const cJSON *defaults, const char *category)
+{
+    return read_text(cJSON_GetObjectItemCaseSensitive(defaults, "models"), category);
+}
+
+const cJSON *user_values(const cJSON *defaults)
+{
+    return cJSON_GetObjectItemCaseSensitive(defaults, "values");
+}
+
+static void on_job(void *arg, const struct comfygate_result *result)
+{
+    struct step *s = arg;
+
+    if (result->status == 200 && cJSON_IsObject(result->json)) {
+        s->job(s->bot, take_ptr(&s->i), s->a, &s->id, result->json, result->body);
+    } else if (result->status == 404) {
+        say_error(s->a, "This job is not kept any more.");
+    } else {
+        say_error(s->a, result->sentence);
+    }
+    step_end(s);
+}
+
+void with_job(struct bot *b, struct interaction *i, struct answer *a, const struct custom_id *id,
+              job_go *go)
+{
+    struct step *s = step_new(b, i, a, id);
+    AUTO(free_ptr) char *path = xasprintf("/v1/jobs/%s", id->job.text);
+
+    s->job = go;
+    (void)comfygate_start(b->comfygate, &(struct comfygate_request){.method = "GET",
+                                                                    .path = path,
+                                                                    .patience_ms = JOB_PATIENCE_MS,
+                                                                    .done = on_job,
+                                                                    .arg = s});
+}
+
+const char *job_owner(const cJSON *job)
+{
+    return read_text(cJSON_GetObjectItemCaseSensitive(job, "metadata"), "discord.user");
+}
