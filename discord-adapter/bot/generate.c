@@ -83,6 +83,7 @@ static void make(struct bot *b, struct interaction *i, struct answer *a, const s
 
 static void begin(struct bot *b, struct interaction *i, struct answer *a, const struct maker *maker)
 {
+    answer_in_time(a, false, false);
     user_defaults(b, i, a, NULL, make, maker);
 }
 

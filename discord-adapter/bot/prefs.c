@@ -10,9 +10,10 @@
 #include "bot/work.h"
 #include "wire/read.h"
 
-#define PATIENCE_MS 10000
-#define KEY_MAX     512
-#define PAGE        100
+#define PATIENCE_MS     10000
+#define GET_PATIENCE_MS 1500 /* somebody waits at a dialogue that Discord closes after 3 s */
+#define KEY_MAX         512
+#define PAGE            100
 
 struct ask {
     struct work work;
@@ -49,12 +50,12 @@ static void ask_end(struct ask *a)
 }
 
 static void start(struct ask *a, const char *method, const char *path, const char *body,
-                  comfygate_done *done)
+                  int64_t patience_ms, comfygate_done *done)
 {
     (void)comfygate_start(a->bot->comfygate, &(struct comfygate_request){.method = method,
                                                                          .path = path,
                                                                          .body = body,
-                                                                         .patience_ms = PATIENCE_MS,
+                                                                         .patience_ms = patience_ms,
                                                                          .done = done,
                                                                          .arg = a});
 }
@@ -93,7 +94,7 @@ void prefs_get(struct bot *b, const char *kind, const char *id, prefs_got *got, 
     AUTO(free_ptr) char *path = path_of(b, kind, id);
 
     a->got = got;
-    start(a, "GET", path, NULL, on_got);
+    start(a, "GET", path, NULL, GET_PATIENCE_MS, on_got);
 }
 
 static void on_done(void *arg, const struct comfygate_result *result)
@@ -114,7 +115,7 @@ void prefs_put(struct bot *b, const char *kind, const char *id, const cJSON *val
     AUTO(free_ptr) char *body = require_memory(cJSON_PrintUnformatted(value));
 
     a->done = done;
-    start(a, "PUT", path, body, on_done);
+    start(a, "PUT", path, body, PATIENCE_MS, on_done);
 }
 
 void prefs_delete(struct bot *b, const char *kind, const char *id, prefs_done *done, void *arg)
@@ -123,7 +124,7 @@ void prefs_delete(struct bot *b, const char *kind, const char *id, prefs_done *d
     AUTO(free_ptr) char *path = path_of(b, kind, id);
 
     a->done = done;
-    start(a, "DELETE", path, NULL, on_done);
+    start(a, "DELETE", path, NULL, PATIENCE_MS, on_done);
 }
 
 /* ---- all of a kind -------------------------------------------------------------------------- */
@@ -164,7 +165,7 @@ static void ask_page(struct ask *a, const char *cursor)
         (void)buf_append_str(&path, "&cursor=");
         comfygate_escape(&path, cursor);
     }
-    start(a, "GET", buf_str(&path), NULL, on_page);
+    start(a, "GET", buf_str(&path), NULL, PATIENCE_MS, on_page);
 }
 
 void prefs_list(struct bot *b, const char *kind,
