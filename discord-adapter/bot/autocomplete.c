@@ -90,9 +90,10 @@ static cJSON *values(const struct catalog *c, const char *category, const char *
     for (size_t i = 0; i < catalog_count(c); i++) {
         const struct template_entry *t = catalog_at(c, i);
         const struct param *p = catalog_is_of(t, category) ? param_by_name(t, option) : NULL;
+        const cJSON *choice = p != NULL && p->kind == PARAM_CHOICE ? p->choice : NULL;
         const cJSON *value = NULL;
 
-        cJSON_ArrayForEach(value, p != NULL && p->kind == PARAM_CHOICE ? p->choice : NULL) {
+        cJSON_ArrayForEach(value, choice) {
             AUTO(free_ptr) char *text = choice_text(value);
             const cJSON *known = NULL;
             bool is_there = false;

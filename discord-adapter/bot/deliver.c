@@ -11,9 +11,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/job_text.h"
 #include "bot/policy.h"
 #include "bot/view.h"
 #include "wire/read.h"
@@ -538,22 +538,6 @@ static void go(struct delivery *d)
 
 /* ---- beginning ------------------------------------------------------------------------------ */
 
-/* A seed may have 20 digits, which cJSON's doubles would round: it is taken from the text. */
-static char *read_seed(struct span text)
-{
-    static const struct json_limits limits = {.depth = 64, .nodes = 400000};
-    AUTO(json_free_ptr) struct json_doc *doc = NULL;
-    json_ref seed = JSON_NONE;
-
-    if (json_parse(text, JSON_LENIENT, limits, &doc, NULL) != ERR_NONE) {
-        return xstrdup("");
-    }
-    seed = json_get(doc, 0, "seed");
-    return json_type(doc, seed) == JSON_NUMBER
-               ? xstrndup(json_raw(doc, seed).ptr, json_raw(doc, seed).len)
-               : xstrdup("");
-}
-
 static void on_begin(void *arg)
 {
     next_file(arg);
@@ -571,7 +555,7 @@ struct delivery *deliver_start(struct bot *b, const struct place *place, const c
     d->done = done;
     d->arg = arg;
     d->job = require_memory(cJSON_Duplicate(job, true));
-    d->seed = read_seed(job_text);
+    d->seed = job_seed_text(job_text);
     d->links = BUF_INIT(LINKS_MAX);
     d->place = *place;
     d->id = read_text(d->job, "id");

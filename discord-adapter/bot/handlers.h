@@ -41,6 +41,7 @@ void setup_show(struct bot *b, struct interaction *i, struct answer *a,
 /* user_settings.c */
 press_handler press_prefs, press_prefs_send;
 
-/* A user's defaults, for whoever needs them: {"models":{category: template}, "values":{param: value}}; NULL when there are none. One GET; got() as prefs_get. */
+/* press.c: cancels a job and whispers what came of it; the caller has checked that the user may. */
+void cancel_job(struct bot *b, struct answer *a, const char *job);
 
 #endif

@@ -77,7 +77,6 @@ static cJSON *make_record(const struct submission *s, const struct place *place)
     (void)cJSON_AddStringToObject(record, "template",
                                   s->template_name != NULL ? s->template_name : "");
     (void)cJSON_AddStringToObject(record, "parent", s->parent_id != NULL ? s->parent_id : "");
-    (void)cJSON_AddStringToObject(record, "seed", s->retry_seed != NULL ? s->retry_seed : "");
     for (size_t i = 0; i < s->picture_count; i++) {
         cJSON *picture = require_memory(cJSON_CreateObject());
 
@@ -127,43 +126,24 @@ static void add_title(cJSON *body, const cJSON *input)
     }
 }
 
-/* A seed of 20 digits is no double: it is written as it stands. */
-static void add_seed(cJSON *body, const char *seed)
-{
-    if (seed[0] >= '0' && seed[0] <= '9') {
-        (void)cJSON_AddRawToObject(body, "seed", seed);
-    } else {
-        (void)cJSON_AddStringToObject(body, "seed", seed);
-    }
-}
-
 static void send_job(struct request *r)
 {
-    const char *seed = read_text(r->record, "seed");
     const char *parent = read_text(r->record, "parent");
     cJSON *body = require_memory(cJSON_CreateObject());
     AUTO(free_ptr) char *text = NULL;
-    AUTO(free_ptr)
-    char *path = seed[0] != '\0' ? xasprintf("/v1/jobs/%s/retry", parent) : xstrdup("/v1/jobs");
 
-    if (seed[0] != '\0') {
-        add_seed(body, seed);
-    } else {
-        (void)cJSON_AddStringToObject(body, "template", read_text(r->record, "template"));
-        if (parent[0] != '\0') {
-            (void)cJSON_AddStringToObject(body, "parent_id", parent);
-        }
-        add_title(body, r->input);
+    (void)cJSON_AddStringToObject(body, "template", read_text(r->record, "template"));
+    if (parent[0] != '\0') {
+        (void)cJSON_AddStringToObject(body, "parent_id", parent);
     }
-    if (seed[0] == '\0' || r->input->child != NULL) {
-        (void)cJSON_AddItemToObject(body, "input", cJSON_Duplicate(r->input, true));
-    }
+    add_title(body, r->input);
+    (void)cJSON_AddItemToObject(body, "input", cJSON_Duplicate(r->input, true));
     (void)cJSON_AddItemToObject(body, "metadata", make_metadata(r));
     text = require_memory(cJSON_PrintUnformatted(body));
     cJSON_Delete(body);
     (void)comfygate_start(r->bot->comfygate,
                           &(struct comfygate_request){.method = "POST",
-                                                      .path = path,
+                                                      .path = "/v1/jobs",
                                                       .body = text,
                                                       .idempotency_key = r->place.interaction,
                                                       .patience_ms = SUBMIT_PATIENCE_MS,

@@ -16,11 +16,9 @@
 #define SUBMIT_PICTURES_MAX 4
 
 struct submission {
-    const char *template_name; /* "" with parent_id: the parent's */
+    const char *template_name;
     const cJSON *input; /* object; NULL = {}. Pictures are asset:.. or output:.. in it, or below */
     const char *parent_id; /* NULL = none */
-    /* NULL: POST /v1/jobs. Else POST /v1/jobs/{parent_id}/retry, `input` is the patch: "same", "random", or digits. */
-    const char *retry_seed;
     struct {
         const char *param; /* of the template */
         const char *url;   /* at Discord's CDN */
