@@ -120,12 +120,20 @@ static int upload(struct cli *cli, const char *path, struct json_out *o, const c
         return cli_failed(cli, "cannot read the file %s: %s", path,
                           file == NULL ? strerrordesc_np(errno) : "it is no regular file");
     }
+    if (about.st_size == 0) {
+        return cli_failed(cli, "the file %s is empty", path);
+    }
     (void)buf_append_str(&target, "/v1/assets?name=");
     client_escape(&target, base_name(path));
     request.path = buf_str(&target);
     request.upload = file;
     request.upload_len = about.st_size;
     if (!cli_call(cli, &request, &reply, &code)) {
+        if (reply.fault == CLIENT_ANSWERED) {
+            (void)fputs("  file: ", cli->err.file);
+            terminal_put(&cli->err, path);
+            (void)fputc('\n', cli->err.file);
+        }
         return code;
     }
     tree = cJSON_ParseWithLength(buf_str(&reply.body), reply.body.len);

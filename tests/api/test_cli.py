@@ -238,6 +238,17 @@ def test_missing_file_is_1(gateway, tmp_path):
     assert ran.code == 1 and "nowhere.json" in ran.err, ran
 
 
+def test_a_file_that_cannot_go_in_is_named(gateway, tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "fake.png").write_text("{}")
+    for name, sentence in (("nowhere.png", "cannot read the file nowhere.png: No such file"),
+                           (".", "cannot read the file .: it is no regular file"),
+                           ("empty.png", "the file empty.png is empty"), ("fake.png", "\n  file: fake.png\n")):
+        ran = cli(gateway, "submit", "test-edit", "-p", f"image=@{name}", cwd=tmp_path)
+        assert ran.code == 1 and sentence in ran.err and ran.out == "", ran
+    assert gateway.json("GET", "/v1/jobs")["data"] == []
+
+
 def test_help_of_every_verb():
     ran = cli("http://127.0.0.1:1", "--help")
     assert ran.code == 0 and "69 gateway unreachable" in ran.out
