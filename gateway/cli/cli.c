@@ -26,11 +26,10 @@ static const struct verb verbs[] = {
      "TEMPLATE is the name of a named workflow (see: comfygate templates list); -p fills in its\n"
      "parameters. Texts need no quotes; @FILE uploads a picture, a video or a sound; LoRAs are\n"
      "-p loras=NAME:STRENGTH, once for each.\n\n"
-     "With --workflow, FILE is sent instead: a workflow in ComfyUI's API format (menu: Workflow > "
-     "Export (API)); - reads it from\n"
-     "standard input. --set changes inputs and leaves every other byte as it is: NODE is a node's\n"
-     "id, or its title when only one node has it. A value that is valid JSON is put as it is,\n"
-     "anything else as a string.\n\n"
+     "With --workflow, FILE is sent instead: a workflow in ComfyUI's API format (menu: Workflow >\n"
+     "Export (API)); - reads it from standard input. --set changes inputs and leaves every other\n"
+     "byte as it is: NODE is a node's id, or its title when only one node has it. A value that is\n"
+     "valid JSON is put as it is, anything else as a string.\n\n"
      "Example:\n"
      "  comfygate submit flux -p prompt='a red fox' -p steps=20 --wait --download pictures\n"
      "  comfygate submit test-edit -p image=@photo.png --wait\n"
@@ -48,7 +47,8 @@ static const struct verb verbs[] = {
      verb_watch},
     {"list", "", "list jobs, newest first",
      "Example:\n"
-     "  comfygate list --status running --status queued --tag nightly\n",
+     "  comfygate list --status running --status queued --tag nightly\n"
+     "  comfygate list --template flux --search fox\n",
      verb_list},
     {"show", "ID", "show all about one job",
      "Example:\n"
@@ -59,8 +59,11 @@ static const struct verb verbs[] = {
      "  comfygate cancel 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e\n",
      verb_cancel},
     {"retry", "ID", "submit a job again, as a new job, or a variation of it",
+     "A job of a template can be varied: by another seed, or other parameters. What is not named\n"
+     "stays as it was, the seed too.\n\n"
      "Example:\n"
-     "  comfygate retry 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --wait\n",
+     "  comfygate retry 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --wait\n"
+     "  comfygate retry 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e --seed random -p steps=40 --wait\n",
      verb_retry},
     {"download", "ID [DIR]", "fetch a job's files into DIR (here, when it is left out)",
      "Every file is compared with its sha256. A file that exists is never replaced: the new one\n"

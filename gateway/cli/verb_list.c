@@ -18,6 +18,7 @@
 struct filters {
     struct words status;
     const char *tag;
+    const char *template_name;
     const char *backend;
     const char *q;
     const char *parent;
@@ -36,9 +37,10 @@ static void filters_clear(struct filters *f)
 #define FILTER_ROWS(f)                                                                             \
     OPTION_LIST_ROW("status", "STATUS", &(f).status, "may be repeated"),                           \
         OPTION_TEXT_ROW("tag", "TAG", &(f).tag, "only jobs with this tag"),                        \
+        OPTION_TEXT_ROW("template", "NAME", &(f).template_name, "only jobs of this template"),     \
         OPTION_TEXT_ROW("backend", "NAME", &(f).backend, "only jobs of this ComfyUI"),             \
         OPTION_TEXT_ROW("search", "TEXT", &(f).q, "only jobs with this in their title"),           \
-        OPTION_TEXT_ROW("parent", "ID", &(f).parent, "only retries of this job"),                  \
+        OPTION_TEXT_ROW("parent", "ID", &(f).parent, "only what was made from this job"),          \
         OPTION_LIST_ROW("metadata", "KEY=VALUE", &(f).metadata, "only jobs with this metadata")
 
 static void add_filter(struct buf *path, const char *name, const char *value)
@@ -91,6 +93,7 @@ static bool list_path(const struct cli *cli, const struct filters *f, int64_t li
     add_filter(path, "limit", number);
     add_statuses(path, &f->status);
     add_filter(path, "tag", f->tag);
+    add_filter(path, "template", f->template_name);
     add_filter(path, "backend", f->backend);
     add_filter(path, "q", f->q);
     add_filter(path, "parent_id", f->parent);
