@@ -34,7 +34,7 @@ static const char *place_of(const cJSON *item)
     return *pointer != '\0' ? pointer : member_text(item, "parameter");
 }
 
-static void put_items(const struct terminal *t, const cJSON *errors)
+void problem_print_items(const struct terminal *t, const cJSON *errors)
 {
     const cJSON *item;
 
@@ -81,7 +81,7 @@ static void put_document(const struct terminal *t, const cJSON *problem,
     if (*detail != '\0' && !is_first_item(detail, errors)) {
         put_item(t, "", detail);
     }
-    put_items(t, errors);
+    problem_print_items(t, errors);
     if (reply->retry_after_s > 0) {
         (void)fprintf(t->file, "  Try again in %d s.\n", reply->retry_after_s);
     }

@@ -236,16 +236,33 @@ static int send(struct cli *cli, const struct submit *s, struct span body,
 }
 
 /* What was accepted, when nobody waits for it. */
-static void print_accepted(struct cli *cli, const struct submit *s,
-                           const struct client_reply *reply, const struct job_facts *job)
+static void print_accepted(struct cli *cli, const struct client_reply *reply,
+                           const struct job_facts *job)
 {
-    if (cli->is_json || s->is_dry_run) {
+    if (cli->is_json) {
         cli_print_body(cli, reply);
     } else if (cli->is_quiet) {
         (void)printf("%s\n", job->id);
     } else {
         job_print_result(&cli->out, job, client_url(cli->client));
     }
+}
+
+/* EXIT_OTHER for a job that the gateway would refuse, or no ComfyUI could run. */
+static int print_dry_run(struct cli *cli, const struct client_reply *reply, const cJSON *checked)
+{
+    const cJSON *problems = cJSON_GetObjectItemCaseSensitive(checked, "problems");
+    int count = cJSON_GetArraySize(problems);
+
+    if (cli->is_json) {
+        cli_print_body(cli, reply);
+    } else if (count > 0) {
+        (void)cli_failed(cli, "%d problem%s", count, count > 1 ? "s" : "");
+        problem_print_items(&cli->err, problems);
+    } else if (!cli->is_quiet) {
+        (void)printf("No problem was found; --json shows the workflow that ComfyUI would get.\n");
+    }
+    return count > 0 ? EXIT_OTHER : EXIT_OK;
 }
 
 static int submit(struct cli *cli, const struct submit *s)
@@ -267,8 +284,11 @@ static int submit(struct cli *cli, const struct submit *s)
     }
     tree = cJSON_ParseWithLength(buf_str(&reply.body), reply.body.len);
     job_facts_read(tree, &job);
-    if (!s->is_waiting || s->is_dry_run) {
-        print_accepted(cli, s, &reply, &job);
+    if (s->is_dry_run) {
+        return print_dry_run(cli, &reply, tree);
+    }
+    if (!s->is_waiting) {
+        print_accepted(cli, &reply, &job);
         return EXIT_OK;
     }
     if (!cli_is_id(cli, job.id)) {
@@ -326,7 +346,8 @@ int verb_submit(struct cli *cli, int argc, char **argv)
         OPTION_TEXT_ROW("backend", "NAME", &s.backend, "this ComfyUI only"),
         OPTION_TEXT_ROW("idempotency-key", "KEY", &s.idempotency_key,
                         "the same key gives the same job"),
-        OPTION_FLAG_ROW("dry-run", 0, &s.is_dry_run, "only check it"),
+        OPTION_FLAG_ROW("dry-run", 0, &s.is_dry_run,
+                        "only check it; exits with 1 when it could not run"),
         OPTION_FLAG_ROW("wait", 'w', &s.is_waiting, "show progress until it has ended"),
         OPTION_NUMBER_ROW("for", "SECONDS", &s.wait_limit, 0, DAYS_7,
                           "wait at most; then exit with 5"),

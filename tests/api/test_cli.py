@@ -405,8 +405,17 @@ def test_a_lost_answer_makes_no_second_job(gateway, write):
 
 
 def test_dry_run(gateway, write):
-    ran = cli(gateway, "submit", "--dry-run", "--workflow", write(graphs.picture()))
-    assert ran.code == 0 and json.loads(ran.out), ran
+    good = ("submit", "--dry-run", "--wait", "--workflow", write(graphs.picture()))
+    ran = cli(gateway, *good)
+    assert ran.code == 0 and ran.err == "" and ran.out.startswith("No problem was found"), ran
+    assert json.loads(cli(gateway, *good, "--json").out)["problems"] == []
+    assert cli(gateway, *good, "--quiet").out == ""
+    bad = ("submit", "test-pattern", "--dry-run", "-p", "width=1", "-p", "color=beige")
+    ran = cli(gateway, *bad)
+    assert ran.code == 1 and ran.out == "", ran
+    assert ran.err.splitlines()[:2] == ["comfygate: 2 problems", "  /input/width: must be at least 128"], ran
+    ran = cli(gateway, *bad, "--json")
+    assert ran.code == 1 and len(json.loads(ran.out)["problems"]) == 2, ran
     assert gateway.json("GET", "/v1/jobs")["data"] == []
 
 
@@ -440,6 +449,8 @@ def test_show_and_list_of_a_template_tell_its_name_its_seed_and_its_input(stages
     for line in ("template   test-pattern", "seed       18446744073709551615", "input      width = 128"):
         assert line in lines, lines
     assert cli(stage, "list").out.splitlines()[1].split()[-1] == "test-pattern"
+    assert cli(stage, "list", "-q", "--template", "test-pattern").out.split() == [job["id"]]
+    assert cli(stage, "list", "-q", "--template", "sdxl").out == ""
     plain = stage.finish(stage.submit(graphs.picture()))
     assert not {"template", "seed", "input"} & {line.split()[0] for line in cli(stage, "show", plain["id"]).out.splitlines()}
 
