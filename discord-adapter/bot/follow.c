@@ -12,7 +12,7 @@
 #include "bot/params.h"
 #include "bot/policy.h"
 #include "bot/say.h"
-#include "bot/user.h"
+#include "bot/with.h"
 #include "wire/read.h"
 
 #define REFERENCE_SIZE 64

@@ -6,7 +6,7 @@
 #include "bot/handlers.h"
 #include "bot/params.h"
 #include "bot/say.h"
-#include "bot/user.h"
+#include "bot/with.h"
 #include "wire/read.h"
 
 struct maker {

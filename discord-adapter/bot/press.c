@@ -13,8 +13,8 @@
 #include "bot/show.h"
 #include "bot/submit.h"
 #include "bot/track.h"
-#include "bot/user.h"
 #include "bot/view.h"
+#include "bot/with.h"
 #include "bot/work.h"
 #include "wire/read.h"
 

@@ -9,7 +9,7 @@
 #include "bot/deliver.h"
 #include "bot/policy.h"
 #include "bot/say.h"
-#include "bot/user.h"
+#include "bot/with.h"
 #include "bot/work.h"
 #include "wire/read.h"
 

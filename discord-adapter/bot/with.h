@@ -1,9 +1,10 @@
-/* user.h - a user's own defaults, as handlers need them.
+/* with.h - handlers in two steps: what they need is asked of comfygate, then they go on with it.
  *
- * Kept as the preference `user.<id>`: {"models": {category: template}, "values": {parameter: value}, "private": bool}.
+ * Each takes i and refers to a while it waits. `id` is what was pressed, NULL for a command.
+ * A user's defaults are the preference `user.<id>`: {"models": {category: template}, "values": {parameter: value}}.
  */
-#ifndef CGD_BOT_USER_H
-#define CGD_BOT_USER_H
+#ifndef CGD_BOT_WITH_H
+#define CGD_BOT_WITH_H
 
 #include <cjson/cJSON.h>
 
@@ -11,10 +12,9 @@
 #include "bot/handlers.h"
 #include "wire/custom_id.h"
 
-/* Goes on once the user's defaults are known (NULL when there are none, or comfygate is away): takes i, borrows a. `id` is what was pressed, of zeros for a command. `arg` is the caller's constant. */
+/* Goes on with the user's defaults: NULL when there are none, or comfygate is away. Takes i, borrows a. `arg` is the caller's constant. */
 typedef void user_go(struct bot *b, struct interaction *i, struct answer *a,
                      const struct custom_id *id, const cJSON *defaults, const void *arg);
-/* Takes i; borrows a. */
 void user_defaults(struct bot *b, struct interaction *i, struct answer *a,
                    const struct custom_id *id, user_go *go, const void *arg);
 /* Of those defaults; "" and NULL when there are none. */
@@ -27,6 +27,10 @@ typedef void job_go(struct bot *b, struct interaction *i, struct answer *a,
                     const struct custom_id *id, const cJSON *job, struct span text);
 void with_job(struct bot *b, struct interaction *i, struct answer *a, const struct custom_id *id,
               job_go *go);
+/* GET of any path, within 10 s. go is called also when it failed: result->sentence says why. */
+typedef void get_go(struct bot *b, struct interaction *i, struct answer *a,
+                    const struct comfygate_result *result);
+void with_get(struct bot *b, struct interaction *i, struct answer *a, const char *path, get_go *go);
 /* The user whose job it is, by its metadata; "" when it is not one of a chat. */
 const char *job_owner(const cJSON *job);
 

@@ -1,6 +1,6 @@
-/* user.c - see user.h.
+/* with.c - see with.h.
  */
-#include "bot/user.h"
+#include "bot/with.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "bot/work.h"
 #include "wire/read.h"
 
+#define GET_PATIENCE_MS 10000
 #define JOB_PATIENCE_MS 1800 /* a modal must be the first answer, within 3 s of the interaction */
 
 struct step {
@@ -21,6 +22,7 @@ struct step {
     struct custom_id id;
     user_go *user;
     job_go *job;
+    get_go *get;
     const void *arg;
 };
 
@@ -109,6 +111,26 @@ void with_job(struct bot *b, struct interaction *i, struct answer *a, const stru
                                                                     .path = path,
                                                                     .patience_ms = JOB_PATIENCE_MS,
                                                                     .done = on_job,
+                                                                    .arg = s});
+}
+
+static void on_get(void *arg, const struct comfygate_result *result)
+{
+    struct step *s = arg;
+
+    s->get(s->bot, take_ptr(&s->i), s->a, result);
+    step_end(s);
+}
+
+void with_get(struct bot *b, struct interaction *i, struct answer *a, const char *path, get_go *go)
+{
+    struct step *s = step_new(b, i, a, NULL);
+
+    s->get = go;
+    (void)comfygate_start(b->comfygate, &(struct comfygate_request){.method = "GET",
+                                                                    .path = path,
+                                                                    .patience_ms = GET_PATIENCE_MS,
+                                                                    .done = on_get,
                                                                     .arg = s});
 }
 
