@@ -13,7 +13,7 @@
 
 /* ---- Job ------------------------------------------------------------------------------------ */
 
-static void write_progress(struct json_out *o, const struct job_progress *p)
+void job_progress_json(struct json_out *o, const struct job_progress *p)
 {
     if (p == NULL) {
         jo_null(o, "progress");
@@ -95,7 +95,7 @@ static void write_urls(struct json_out *o, struct id job)
 {
     jo_obj(o, "urls");
     write_url(o, "self", job, "");
-    jo_null(o, "events");
+    write_url(o, "events", job, "/events");
     write_url(o, "cancel", job, "/cancel");
     write_url(o, "retry", job, "/retry");
     jo_null(o, "outputs");
@@ -150,7 +150,7 @@ void job_json(struct json_out *o, const char *key, const struct job_view *view)
     jo_str(o, "backend", row->backend);
     jo_int(o, "attempt", row->attempt);
     jo_int(o, "max_attempts", row->max_attempts);
-    write_progress(o, row->status == JOB_SUCCEEDED ? NULL : view->progress);
+    job_progress_json(o, row->status == JOB_SUCCEEDED ? NULL : view->progress);
     write_outputs(o, view->outputs);
     write_error(o, row);
     jo_raw(o, "warnings", span_of(row->warnings_json));
@@ -230,6 +230,55 @@ void job_output_gallery_json(struct json_out *o, const struct job_output *output
     jo_str(o, "job_title", job_title);
     jo_str(o, "template", template_name);
     jo_bool(o, "starred", is_starred);
+    jo_end(o);
+}
+
+/* ---- summary -------------------------------------------------------------------------------- */
+
+static void write_brief_output(struct json_out *o, const struct job_output *output)
+{
+    char url[sizeof "/v1/outputs//content" + ID_LEN];
+
+    (void)snprintf(url, sizeof url, "/v1/outputs/%s/content", output->id.text);
+    jo_obj(o, NULL);
+    jo_str(o, "id", output->id.text);
+    jo_str(o, "type", output_type_word(output->type));
+    jo_str(o, "content_type", output->content_type);
+    jo_int(o, "size_bytes", output->size_bytes);
+    write_size(o, "width", output->width);
+    write_size(o, "height", output->height);
+    jo_bool(o, "primary", output->is_primary);
+    jo_str(o, "url", url);
+    jo_end(o);
+}
+
+void job_summary_json(struct json_out *o, const char *key, const struct job_row *row,
+                      const struct job_outputs *outputs)
+{
+    jo_obj(o, key);
+    jo_str(o, "id", row->id.text);
+    jo_str(o, "status", job_status_word(row->status));
+    jo_str(o, "phase", job_phase_word(row->phase));
+    jo_int(o, "version", row->version);
+    jo_str(o, "title", row->title);
+    jo_str(o, "template", row->template_name);
+    jo_str(o, "parent_id", id_is_none(row->parent_id) ? NULL : row->parent_id.text);
+    jo_int(o, "priority", row->priority);
+    jo_raw(o, "tags", span_of(row->tags_json));
+    jo_raw(o, "metadata", span_of(row->metadata_json));
+    jo_time(o, "created_at", row->created_at);
+    jo_time(o, "started_at", row->started_at);
+    jo_time(o, "completed_at", row->completed_at);
+    jo_str(o, "backend", row->backend);
+    jo_int(o, "attempt", row->attempt);
+    jo_int(o, "max_attempts", row->max_attempts);
+    jo_arr(o, "outputs");
+    for (size_t i = 0; outputs != NULL && i < outputs->count; i++) {
+        write_brief_output(o, &outputs->item[i]);
+    }
+    jo_end(o);
+    write_error(o, row);
+    write_metrics(o, row);
     jo_end(o);
 }
 

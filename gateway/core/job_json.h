@@ -21,7 +21,12 @@ struct job_view {
 /* Writes a Job object as schema/openapi.yaml describes it. For an ended, succeeded job `progress` is null. */
 void job_json(struct json_out *o, const char *key, const struct job_view *view);
 void job_output_json(struct json_out *o, const char *key, const struct job_output *output);
-/* The same as an element of the gallery, with what its job tells; title and template may be NULL. */
+/* Its member "progress"; null for NULL. */
+void job_progress_json(struct json_out *o, const struct job_progress *p);
+/* What events tell of a job: enough to show how it stands, and nothing of its input. `outputs` NULL = none. */
+void job_summary_json(struct json_out *o, const char *key, const struct job_row *row,
+                      const struct job_outputs *outputs);
+/* An output as an element of the gallery, with what its job tells; title and template may be NULL. */
 void job_output_gallery_json(struct json_out *o, const struct job_output *output,
                              const char *job_title, const char *template_name, bool is_starred);
 /* Whether thumbnails and renditions can be made of it: by its type, whatever is inside. */

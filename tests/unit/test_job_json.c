@@ -56,7 +56,8 @@ static void test_fresh_job(void **state)
         "\"estimated_completion_at\":null,\"backend\":null,\"attempt\":0,\"max_attempts\":3,"
         "\"progress\":null,\"outputs\":[],\"error\":null,\"warnings\":[],\"metrics\":{\"queue_ms\":"
         "null,\"execution_ms\":null,\"total_ms\":null},\"urls\":{\"self\":\"/v1/jobs/" JOB
-        "\",\"events\":null,\"cancel\":\"/v1/jobs/" JOB "/cancel\",\"retry\":\"/v1/jobs/" JOB
+        "\",\"events\":\"/v1/jobs/" JOB "/events\",\"cancel\":\"/v1/jobs/" JOB
+        "/cancel\",\"retry\":\"/v1/jobs/" JOB
         "/retry\",\"outputs\":null,\"preview\":\"/v1/jobs/" JOB
         "/preview\",\"workflow\":\"/v1/jobs/" JOB "/workflow\"}}");
 }
