@@ -209,6 +209,21 @@ enum st store_assets_expire(struct store_writer *w, int64_t used_before, int lim
     return w->ops->assets_expire(w, used_before, limit, visit, arg);
 }
 
+enum st store_event_insert(struct store_writer *w, const struct event_row *row, int64_t *seq)
+{
+    return w->ops->event_insert(w, row, seq);
+}
+
+enum st store_events_expire(struct store_writer *w, int64_t before, int limit, int *removed)
+{
+    return w->ops->events_expire(w, before, limit, removed);
+}
+
+enum st store_events_range(struct store_writer *w, int64_t *oldest, int64_t *newest)
+{
+    return w->ops->events_range(w, oldest, newest);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
@@ -253,6 +268,12 @@ enum st store_output_list(struct store_reader *r, const struct output_filter *fi
                           bool *has_more)
 {
     return r->ops->output_list(r, filter, visit, arg, has_more);
+}
+
+enum st store_events(struct store_reader *r, struct id job, int64_t after, int limit,
+                     void (*visit)(void *arg, const struct event_row *row), void *arg)
+{
+    return r->ops->events(r, job, after, limit, visit, arg);
 }
 
 enum st store_health(struct store_reader *r)

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "core/arrival.h"
 #include "core/asset.h"
+#include "core/event.h"
 #include "core/job.h"
 
 enum st {
@@ -125,6 +126,18 @@ enum st store_outputs_delete(struct store_writer *w, struct id job) MUST_CHECK;
 enum st store_assets_expire(struct store_writer *w, int64_t used_before, int limit,
                             void (*visit)(void *arg, struct id asset), void *arg) MUST_CHECK;
 
+/* Keeps an event; its number, one more than that of the event before, is told in *seq. Numbers never come
+ * again, whatever is removed. row->seq and row->metadata are not looked at. */
+enum st store_event_insert(struct store_writer *w, const struct event_row *row, int64_t *seq)
+    MUST_CHECK;
+/* Removes, the oldest first, events from before then, at most `limit`; stops at the first that is younger.
+ * *removed tells how many. */
+enum st store_events_expire(struct store_writer *w, int64_t before, int limit, int *removed)
+    MUST_CHECK;
+/* The number of the newest event ever, 0 = none yet; and of the oldest that is kept, newest + 1 when
+ * none is. */
+enum st store_events_range(struct store_writer *w, int64_t *oldest, int64_t *newest) MUST_CHECK;
+
 /* ---- reading: any thread ------------------------------------------------------------------ */
 
 enum st store_reader_open(struct store *s, struct store_reader **out) MUST_CHECK;
@@ -193,6 +206,10 @@ struct output_entry {
 enum st store_output_list(struct store_reader *r, const struct output_filter *filter,
                           void (*visit)(void *arg, const struct output_entry *entry), void *arg,
                           bool *has_more) MUST_CHECK;
+/* Visits up to `limit` events with numbers above `after`, in order; of one job, or, with ID_NONE, all. The visitor
+ * borrows the row, whose metadata is SPAN_NONE. */
+enum st store_events(struct store_reader *r, struct id job, int64_t after, int limit,
+                     void (*visit)(void *arg, const struct event_row *row), void *arg) MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

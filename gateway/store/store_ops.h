@@ -67,6 +67,9 @@ struct store_ops {
     enum st (*outputs_delete)(struct store_writer *w, struct id job);
     enum st (*assets_expire)(struct store_writer *w, int64_t used_before, int limit,
                              void (*visit)(void *arg, struct id asset), void *arg);
+    enum st (*event_insert)(struct store_writer *w, const struct event_row *row, int64_t *seq);
+    enum st (*events_expire)(struct store_writer *w, int64_t before, int limit, int *removed);
+    enum st (*events_range)(struct store_writer *w, int64_t *oldest, int64_t *newest);
 
     enum st (*reader_open)(struct store *s, struct store_reader **out);
     void (*reader_close)(struct store_reader *r);
@@ -82,6 +85,8 @@ struct store_ops {
     enum st (*output_list)(struct store_reader *r, const struct output_filter *filter,
                            void (*visit)(void *arg, const struct output_entry *entry), void *arg,
                            bool *has_more);
+    enum st (*events)(struct store_reader *r, struct id job, int64_t after, int limit,
+                      void (*visit)(void *arg, const struct event_row *row), void *arg);
     enum st (*health)(struct store_reader *r);
 };
 

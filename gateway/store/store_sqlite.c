@@ -290,6 +290,9 @@ const struct store_ops store_sqlite_ops = {
     .outputs_expire = sqlite_outputs_expire,
     .outputs_delete = sqlite_outputs_delete,
     .assets_expire = sqlite_assets_expire,
+    .event_insert = sqlite_event_insert,
+    .events_expire = sqlite_events_expire,
+    .events_range = sqlite_events_range,
     .reader_open = open_reader,
     .reader_close = close_reader,
     .job = sqlite_job,
@@ -300,5 +303,6 @@ const struct store_ops store_sqlite_ops = {
     .asset = sqlite_asset,
     .asset_by_file = sqlite_asset_by_file,
     .output_list = sqlite_output_list,
+    .events = sqlite_events,
     .health = health,
 };

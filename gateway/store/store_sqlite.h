@@ -7,6 +7,7 @@
  *   store_sqlite_write.c    what the engine thread does
  *   store_sqlite_read.c     what HTTP threads do, but for
  *   store_sqlite_list.c     lists with filters
+ *   store_sqlite_event.c    events, written and read
  *
  * A handle is one connection, opened without SQLite's mutexes: one thread at a time.
  */
@@ -69,6 +70,7 @@ enum st query_run(struct query *q) MUST_CHECK;
  * get: what put wrote; text is the caller's to free. An unknown word is a failure. */
 void put_text(struct query *q, char *const *text);
 void put_str(struct query *q, const char *text);
+void put_span(struct query *q, struct span text);
 void put_blob(struct query *q, struct span bytes);
 void put_id(struct query *q, const struct id *id);
 void put_int(struct query *q, const int *number);
@@ -231,6 +233,9 @@ enum st sqlite_outputs_expire(struct store_writer *base, int64_t made_before, in
 enum st sqlite_outputs_delete(struct store_writer *base, struct id job);
 enum st sqlite_assets_expire(struct store_writer *base, int64_t used_before, int limit,
                              void (*visit)(void *arg, struct id asset), void *arg);
+enum st sqlite_event_insert(struct store_writer *base, const struct event_row *row, int64_t *seq);
+enum st sqlite_events_expire(struct store_writer *base, int64_t before, int limit, int *removed);
+enum st sqlite_events_range(struct store_writer *base, int64_t *oldest, int64_t *newest);
 
 enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out);
 enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out);
@@ -244,6 +249,8 @@ enum st sqlite_asset_by_file(struct store_reader *base, const char *owner, const
 enum st sqlite_output_list(struct store_reader *base, const struct output_filter *filter,
                            void (*visit)(void *arg, const struct output_entry *entry), void *arg,
                            bool *has_more);
+enum st sqlite_events(struct store_reader *base, struct id job, int64_t after, int limit,
+                      void (*visit)(void *arg, const struct event_row *row), void *arg);
 
 /* ---- what the files of the writer share ------------------------------------------------------- */
 

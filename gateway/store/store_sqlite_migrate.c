@@ -85,16 +85,28 @@ static enum errc check_owner(struct handle *h, const char *path, struct err *e)
     return ERR_NONE;
 }
 
+/* The digits that begin its name. */
+static int64_t number_of(const struct embedded_file *f)
+{
+    int64_t number = 0;
+
+    for (int i = 0; i < 4; i++) {
+        number = number * 10 + (f->name[i] - '0');
+    }
+    bug_if(f->name[4] != '_' || number < 1 || number > 9999);
+    return number;
+}
+
+/* Their numbers rise. One that is missing is none of this program's: two changes that were made side by side
+ * need not be released in order. */
 static const struct embedded_file *newest_known(int64_t *number)
 {
     const struct embedded_file *file = NULL;
 
     *number = 0;
     for (const struct embedded_file *f = sqlite_migrations; f->name != NULL; f++) {
-        ++*number;
-        bug_if(f->name[4] != '_' || (f->name[0] - '0') * 1000 + (f->name[1] - '0') * 100 +
-                                            (f->name[2] - '0') * 10 + (f->name[3] - '0') !=
-                                        *number);
+        bug_if(number_of(f) <= *number);
+        *number = number_of(f);
         file = f;
     }
     bug_if(file == NULL);
@@ -214,7 +226,6 @@ static enum errc apply_in_transaction(struct handle *h, const char *path, int64_
 
 enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e)
 {
-    int64_t number = 1;
     enum errc errc = check_owner(h, path, e);
 
     if (errc == ERR_NONE) {
@@ -226,8 +237,8 @@ enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e)
     if (handle_exec(h, "PRAGMA foreign_keys = OFF") != ST_OK) {
         return store_broken(path, ST_FAIL, e);
     }
-    for (const struct embedded_file *f = sqlite_migrations; f->name != NULL; f++, number++) {
-        errc = apply_in_transaction(h, path, number, f, e);
+    for (const struct embedded_file *f = sqlite_migrations; f->name != NULL; f++) {
+        errc = apply_in_transaction(h, path, number_of(f), f, e);
         if (errc != ERR_NONE) {
             return errc;
         }

@@ -215,6 +215,14 @@ void put_text(struct query *q, char *const *text)
     put_str(q, *text);
 }
 
+void put_span(struct query *q, struct span text)
+{
+    if (q->stmt != NULL) {
+        bound(q, sqlite3_bind_text64(q->stmt, ++q->bound, text.len > 0 ? text.ptr : "", text.len,
+                                     SQLITE_STATIC, SQLITE_UTF8));
+    }
+}
+
 void put_blob(struct query *q, struct span bytes)
 {
     if (q->stmt != NULL) {

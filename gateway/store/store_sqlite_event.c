@@ -1,0 +1,158 @@
+/* store_sqlite_event.c - events: added at the end, read from a number on, removed at the beginning.
+ */
+#include "base/mem.h"
+#include "store/store_sqlite.h"
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static enum st insert(struct handle *h, const struct event_row *row, int64_t *seq)
+{
+    AUTO(query_end) struct query q = query_begin(h, SQL_EVENT_INSERT);
+    enum st st = ST_OK;
+
+    put_id(&q, &row->job);
+    put_str(&q, row->owner);
+    put_str(&q, event_type_word(row->type));
+    put_int64(&q, &row->at);
+    put_span(&q, row->data);
+    st = query_run(&q);
+    if (st == ST_OK) {
+        *seq = sqlite3_last_insert_rowid(h->db);
+    }
+    return st;
+}
+
+enum st sqlite_event_insert(struct store_writer *base, const struct event_row *row, int64_t *seq)
+{
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    enum st st = sqlite_write_allowed(w);
+
+    if (st == ST_OK) {
+        st = insert(&w->h, row, seq);
+    }
+    return sqlite_written(w, st);
+}
+
+/* The last of those that go; 0 = none goes. */
+static enum st find_last_expired(struct handle *h, int64_t before, int limit, int64_t *out_last,
+                                 int *out_count)
+{
+    AUTO(query_end) struct query q = query_begin(h, SQL_EVENTS_OLDEST);
+    int64_t last = 0;
+    int count = 0;
+    enum st st = ST_OK;
+
+    put_int(&q, &limit);
+    for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
+        int64_t seq = 0;
+        int64_t at = 0;
+
+        get_int64(&q, &seq);
+        get_int64(&q, &at);
+        if (at >= before) {
+            st = ST_NONE;
+            break;
+        }
+        last = seq;
+        count++;
+    }
+    *out_last = last;
+    *out_count = count;
+    return st == ST_NONE ? ST_OK : st;
+}
+
+enum st sqlite_events_expire(struct store_writer *base, int64_t before, int limit, int *removed)
+{
+    struct sqlite_writer *w = sqlite_writer_of(base);
+    int64_t last = 0;
+    int count = 0;
+    enum st st = sqlite_write_allowed(w);
+
+    if (st == ST_OK) {
+        st = find_last_expired(&w->h, before, limit, &last, &count);
+    }
+    if (st == ST_OK && count > 0) {
+        AUTO(query_end) struct query q = query_begin(&w->h, SQL_EVENTS_DELETE);
+
+        put_int64(&q, &last);
+        st = query_run(&q);
+    }
+    if (st == ST_OK) {
+        *removed = count;
+    }
+    return sqlite_written(w, st);
+}
+
+static enum st read_number(struct handle *h, enum sql which, int64_t *out)
+{
+    AUTO(query_end) struct query q = query_begin(h, which);
+    int one = 1;
+    enum st st = ST_OK;
+
+    if (which == SQL_EVENTS_OLDEST) {
+        put_int(&q, &one);
+    }
+    st = query_step(&q);
+    if (st == ST_OK) {
+        get_int64(&q, out);
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
+enum st sqlite_events_range(struct store_writer *base, int64_t *oldest, int64_t *newest)
+{
+    struct handle *h = &sqlite_writer_of(base)->h;
+    int64_t last = 0;
+    int64_t first = 0;
+    enum st st = read_number(h, SQL_EVENTS_NEWEST, &last);
+
+    if (st == ST_OK) {
+        st = read_number(h, SQL_EVENTS_OLDEST, &first);
+    }
+    if (st == ST_OK) {
+        *newest = last;
+        *oldest = first > 0 ? first : last + 1;
+    }
+    return st;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static bool read_row(struct query *q, struct event_row *out)
+{
+    bool is_known = false;
+
+    *out = (struct event_row){.metadata = SPAN_NONE};
+    get_int64(q, &out->seq);
+    get_id(q, &out->job);
+    out->owner = get_str(q);
+    is_known = event_type_parse(get_span(q), &out->type);
+    get_int64(q, &out->at);
+    out->data = get_span(q);
+    return is_known && q->rc == SQLITE_ROW;
+}
+
+enum st sqlite_events(struct store_reader *base, struct id job, int64_t after, int limit,
+                      void (*visit)(void *arg, const struct event_row *row), void *arg)
+{
+    struct handle *h = &container_of(base, struct sqlite_reader, base)->h;
+    AUTO(query_end)
+    struct query q = query_begin(h, id_is_none(job) ? SQL_EVENTS_AFTER : SQL_EVENTS_OF_JOB);
+    enum st st = ST_OK;
+
+    if (!id_is_none(job)) {
+        put_id(&q, &job);
+    }
+    put_int64(&q, &after);
+    put_int(&q, &limit);
+    for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
+        struct event_row row;
+
+        if (!read_row(&q, &row)) {
+            store_reason_set("an event holds a value that this program does not know");
+            return ST_FAIL;
+        }
+        visit(arg, &row);
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
