@@ -28,6 +28,7 @@ struct gateway {
     struct template_set *templates;
     struct fetch_policy *fetch;
     struct hub *hub;
+    struct event_feed *feed;
     struct engine *engine;
     struct http_server *http;
     sigset_t signals;
@@ -111,7 +112,9 @@ static enum errc start_engine(struct gateway *g, struct err *e)
     enum errc rc = ERR_NONE;
 
     g->hub = hub_new(g->config.server_max_waiters);
+    g->feed = event_feed_new(g->config.events_max_streams);
     parts.hub = g->hub;
+    parts.feed = g->feed;
     rc = engine_new(&parts, &g->engine, e);
     return rc != ERR_NONE ? rc : engine_start(g->engine, e);
 }
@@ -139,6 +142,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .templates = g->templates,
                                .fetch = g->fetch,
                                .hub = g->hub,
+                               .feed = g->feed,
                                .inbox = engine_inbox(g->engine)};
 
     return http_server_start(&parts, &g->http, e);
@@ -158,10 +162,12 @@ static void stop(struct gateway *g)
     }
     if (g->hub != NULL) {
         hub_close(g->hub);
+        event_feed_close(g->feed);
     }
     http_server_stop(g->http);
     engine_free(g->engine);
     hub_free(g->hub);
+    event_feed_free(g->feed);
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
     rendition_cache_close(g->renditions);

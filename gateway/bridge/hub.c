@@ -579,16 +579,19 @@ static void collect_moved(struct hub *h, struct list *woken)
     }
 }
 
-void hub_queue_settle(struct hub *h)
+bool hub_queue_settle(struct hub *h)
 {
     struct list woken;
+    bool has_moved = false;
 
     list_init(&woken);
     lock(h);
-    if (h->moved_from != NOT_MOVED) {
+    has_moved = h->moved_from != NOT_MOVED;
+    if (has_moved) {
         collect_moved(h, &woken);
         h->moved_from = NOT_MOVED;
     }
     unlock(h);
     wake_all(&woken);
+    return has_moved;
 }

@@ -96,8 +96,8 @@ void hub_queue_put(struct hub *h, struct id job, int priority, bool is_inside) O
 void hub_queue_remove(struct hub *h, struct id job) ON_ENGINE;
 /* Up to `max` waiting jobs in order, after skipping `skip`; returns how many. */
 size_t hub_queue_next(struct hub *h, size_t skip, struct id *out, size_t max) ON_ENGINE;
-/* Once per turn: if places moved, wakes who waits for a change of a job in the queue. */
-void hub_queue_settle(struct hub *h) ON_ENGINE;
+/* Once per turn: if places moved, says so and wakes who waits for a change of a job in the queue. */
+bool hub_queue_settle(struct hub *h) ON_ENGINE;
 
 /* Wakes every waiter whose deadline has passed. */
 void hub_expire(struct hub *h, int64_t mono_ms) ON_ENGINE;

@@ -195,7 +195,7 @@ static enum st write_submit(struct engine *e, struct cmd *c)
         return ST_OK;
     }
     if (st != ST_CONFLICT) {
-        return st;
+        return st == ST_OK ? events_write_job(e, NULL, c->submit.row, NULL) : st;
     }
     if (strcmp(known_sha256, c->body_sha256) == 0) {
         c->is_replay = true;
@@ -223,17 +223,26 @@ static enum st write_asset(struct engine *e, struct cmd *c)
     return st;
 }
 
+static enum st write_delete(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_delete(struct engine *e, struct cmd *c)
+{
+    const struct live_job *j = jobs_find(e, c->job); /* live for this turn since it was marked */
+    enum st st = store_job_delete(e->writer, c->job);
+
+    if (st == ST_OK && j != NULL) {
+        st = events_write_job(e, &j->row, NULL, NULL);
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
 static enum st write_command(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_command(struct engine *e, struct cmd *c)
 {
-    enum st st = ST_OK;
-
     switch (c->kind) {
     case CMD_SUBMIT:
         return write_submit(e, c);
     case CMD_DELETE:
-        st = store_job_delete(e->writer, c->job);
-        return st == ST_NONE ? ST_OK : st;
+        return write_delete(e, c);
     case CMD_ASSET_PUT:
     case CMD_ASSET_DELETE:
         return write_asset(e, c);

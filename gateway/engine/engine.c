@@ -5,7 +5,7 @@
  *   collect   commands from the inbox, timers that are due: the same
  *   dispatch  waiting jobs to free slots: the same
  *   commit    one transaction for all rows that differ; skipped when none does
- *   publish   the copies become the rows; the hub and the waiting commands are told
+ *   publish   the copies become the rows; the hub, those who listen and the waiting commands are told
  *   act       POST, stop, fetch: what the changes ask for
  *
  * From this order follow the promises:
@@ -65,6 +65,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->blobs = parts->blobs;
     e->renditions = parts->renditions;
     e->hub = parts->hub;
+    e->feed = parts->feed;
     list_init(&e->live);
     list_init(&e->dirty);
     list_init(&e->commands);
@@ -111,6 +112,7 @@ void engine_free(struct engine *e)
         backend_clear(&e->backend[i]);
     }
     dispatch_free(e);
+    events_free(e);
     leave_engine_role();
     free(e->backend);
     http_client_free(e->http);
@@ -185,6 +187,9 @@ static enum st write_all(struct engine *e, bool is_housekeeping)
         st = jobs_write(e);
     }
     if (st == ST_OK) {
+        st = events_write_backends(e);
+    }
+    if (st == ST_OK) {
         return store_commit(e->writer);
     }
     store_rollback(e->writer);
@@ -197,13 +202,15 @@ static enum st commit(struct engine *e, int64_t mono)
     bool is_housekeeping = mono >= e->housekeeping_due_mono_ms;
     enum st st = ST_OK;
 
-    if (list_empty(&e->dirty) && list_empty(&e->commands) && !is_housekeeping) {
+    if (list_empty(&e->dirty) && list_empty(&e->commands) && !is_housekeeping &&
+        !events_are_due(e, mono)) {
         return ST_OK;
     }
     if (is_housekeeping) {
         e->housekeeping_due_mono_ms = mono + HOUSEKEEPING_MS;
     }
     st = write_all(e, is_housekeeping);
+    events_settle(e, st, mono);
     if (st != ST_OK) {
         log_error("store_commit_failed", LOG_S("reason", store_reason()), LOG_I("status", st));
     } else if (is_housekeeping) {
@@ -221,6 +228,7 @@ static void tick(struct engine *e, int64_t mono)
     jobs_tick(e, mono);
     dispatch_overdue(e);
     hub_expire(e->hub, mono);
+    event_feed_expire(e->feed, mono);
 }
 
 static void turn(struct engine *e, int max_wait_ms) ON_ENGINE;
@@ -244,8 +252,9 @@ static void turn(struct engine *e, int max_wait_ms)
     }
     commands_answer(e, st);
     jobs_settle(e);
-    hub_queue_settle(e->hub);
+    e->has_queue_moved |= hub_queue_settle(e->hub);
     backends_publish(e, mono);
+    events_publish(e, mono);
     commands_release(e);
 }
 

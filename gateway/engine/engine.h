@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
 #include "core/backend_list.h"
@@ -29,6 +30,7 @@ struct engine_parts {
     struct blobs *blobs;
     struct rendition_cache *renditions;
     struct hub *hub;
+    struct event_feed *feed;
 };
 
 /* Makes the engine and its inbox; nothing runs yet. Main thread. */

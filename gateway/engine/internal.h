@@ -13,6 +13,7 @@
  *   prompt.c    giving a prompt to it, taking one out of it
  *   collect.c   fetching outputs
  *   retention.c what is past its time goes
+ *   events.c    what those who listen are told
  */
 #ifndef CG_ENGINE_INTERNAL_H
 #define CG_ENGINE_INTERNAL_H
@@ -53,8 +54,11 @@ struct live_job {
     struct buf graph;        /* as it is sent */
     struct graph_index *index;
     struct progress *progress;
-    bool is_progress_new;       /* published at the end of the turn */
-    int64_t shown_position;     /* as last published */
+    bool is_progress_new;         /* published at the end of the turn */
+    int64_t shown_position;       /* as last published */
+    bool is_progress_untold;      /* to those who listen */
+    int64_t progress_due_mono_ms; /* they are not told more before */
+    int64_t told_preview;
     char client_id[ID_LEN + 1]; /* of the socket that hears of this attempt; "" = none does */
 
     struct job_file *file; /* that the prompt needs */
@@ -91,6 +95,7 @@ struct live_job {
 /* ---- one ComfyUI ----------------------------------------------------------------------------- */
 
 enum backend_status { BACKEND_DOWN, BACKEND_UP, BACKEND_STALLED };
+enum backend_told { TOLD_NOTHING, TOLD_DOWN, TOLD_UP };
 
 struct nodes_reading;
 
@@ -143,6 +148,8 @@ struct backend {
     int live_count;        /* slots in use */
     int claimed;           /* slots that this turn's claims will use */
     bool is_view_stale;
+    enum backend_told told;    /* to those who listen */
+    enum backend_told telling; /* by the open transaction */
 };
 
 /* ---- the engine ------------------------------------------------------------------------------ */
@@ -156,8 +163,17 @@ struct retention {
     int jobs;
     int stripped_jobs; /* that have lost their outputs */
     int assets;
+    int events;
     size_t touched_count;
     struct id touched[RETENTION_BATCH];
+};
+
+/* Events of the open transaction, and behind it, until the turn publishes them. */
+struct told {
+    struct event *item;
+    size_t count;
+    size_t capacity;
+    size_t committed; /* of them */
 };
 
 struct engine {
@@ -165,6 +181,7 @@ struct engine {
     struct blobs *blobs;
     struct rendition_cache *renditions;
     struct hub *hub;
+    struct event_feed *feed;
     struct inbox *inbox;
     struct store *store;
     struct store_writer *writer;
@@ -189,6 +206,10 @@ struct engine {
     int64_t housekeeping_due_mono_ms;
     struct retention retention;
     int64_t backends_view_due_mono_ms;
+    struct told told;
+    int64_t told_due_mono_ms; /* a change of a backend is not told before: the store has failed */
+    bool has_queue_moved;     /* and those who listen do not know */
+    int64_t moves_due_mono_ms;
 
     pthread_t thread;
     bool is_running;
@@ -321,6 +342,22 @@ void prompt_drop_copy(struct backend *b, struct id prompt_id) ON_ENGINE;
 void collect_begin(struct live_job *j, struct comfy_history *history) ON_ENGINE;
 void collect_tick(struct live_job *j, int64_t mono) ON_ENGINE;
 void collect_drop(struct live_job *j) ON_ENGINE;
+
+/* events.c */
+enum st events_begin(struct engine *e) ON_ENGINE;
+void events_free(struct engine *e) ON_ENGINE;
+/* In the transaction that changes the job: `old` NULL = it is new, `now` NULL = it goes. */
+enum st events_write_job(struct engine *e, const struct job_row *old, const struct job_row *now,
+                         const struct job_outputs *outputs) ON_ENGINE;
+/* In the turn's transaction: which ComfyUI has come or gone. */
+enum st events_write_backends(struct engine *e) ON_ENGINE;
+/* A ComfyUI has come or gone, so that there is something to commit. */
+bool events_are_due(const struct engine *e, int64_t mono) ON_ENGINE;
+/* What became of the transaction. */
+void events_settle(struct engine *e, enum st committed, int64_t mono) ON_ENGINE;
+/* Tells what was committed; then what passes. After all else that the turn publishes: who begins to listen
+ * takes first its place among the events, then a look. */
+void events_publish(struct engine *e, int64_t mono) ON_ENGINE;
 
 /* retention.c */
 /* With the housekeeping, after the turn's commit and before what it has changed is let go of. */

@@ -219,7 +219,7 @@ static enum st write_job(struct engine *e, struct live_job *j)
             st = store_output_insert(e->writer, &j->outputs.item[i]);
         }
     }
-    return st;
+    return st == ST_OK ? events_write_job(e, &j->row, &j->next, &j->outputs) : st;
 }
 
 enum st jobs_write(struct engine *e)
@@ -428,6 +428,7 @@ void jobs_settle(struct engine *e)
         /* What acting has begun counts from the row's version as it is: the next turn shows both. */
         if (!j->has_next && (j->is_progress_new || has_moved)) {
             j->row.version += j->is_progress_new ? 1 : 0;
+            j->is_progress_untold |= j->is_progress_new;
             j->is_progress_new = false;
             publish(e, j);
         }

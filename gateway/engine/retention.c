@@ -1,4 +1,4 @@
-/* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets.
+/* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets, events.
  *
  * A transaction of its own, after the turn's: what a submission of the turn has named is used by then, and
  * stays; and when it fails, nothing that users asked for fails with it. A job that the turn touches is left
@@ -18,6 +18,9 @@
 #define RETENTION_MS 60000
 #define BATCH        RETENTION_BATCH
 #define DAY_MS       (INT64_C(24) * 3600 * 1000)
+#define HOUR_MS      (INT64_C(3600) * 1000)
+/* Small rows that nothing refers to. */
+#define EVENTS_BATCH 5000
 
 struct pass {
     struct engine *engine;
@@ -37,6 +40,18 @@ static void note_touched(struct retention *r, struct id job)
     r->touched[r->touched_count++] = job; /* one for each visit at most, of which there are BATCH */
 }
 
+static enum st delete_job(struct engine *e, struct id job) ON_ENGINE;
+static enum st delete_job(struct engine *e, struct id job)
+{
+    AUTO(job_row_clear) struct job_row row = {.version = 0};
+    enum st st = store_writer_job(e->writer, job, &row);
+
+    if (st == ST_OK) {
+        st = store_job_delete(e->writer, job);
+    }
+    return st == ST_OK ? events_write_job(e, &row, NULL, NULL) : st;
+}
+
 static void remove_job(void *arg, struct id job)
 {
     struct pass *p = arg;
@@ -46,7 +61,7 @@ static void remove_job(void *arg, struct id job)
     if (p->st != ST_OK || jobs_find(p->engine, job) != NULL) {
         return;
     }
-    p->st = store_job_delete(p->engine->writer, job);
+    p->st = delete_job(p->engine, job);
     if (p->st == ST_OK) {
         retention_of(p)->jobs++;
         note_touched(retention_of(p), job);
@@ -134,6 +149,19 @@ static void run(struct pass *p, int64_t days, expire_fn *expire,
     }
 }
 
+static enum st remove_events(struct engine *e) ON_ENGINE;
+static enum st remove_events(struct engine *e)
+{
+    int64_t hours = e->config->retention_events_hours;
+    enum st st = ST_OK;
+
+    if (hours > 0) {
+        st = store_events_expire(e->writer, clock_wall_ms() - hours * HOUR_MS, EVENTS_BATCH,
+                                 &e->retention.events);
+    }
+    return st;
+}
+
 static enum st write_all(struct engine *e) ON_ENGINE;
 static enum st write_all(struct engine *e)
 {
@@ -146,7 +174,10 @@ static enum st write_all(struct engine *e)
         run(&p, c->retention_outputs_days, store_outputs_expire, remove_outputs);
     }
     run(&p, c->retention_assets_days, store_assets_expire, remove_asset);
-    if (p.found >= BATCH) {
+    if (p.st == ST_OK) {
+        p.st = remove_events(e);
+    }
+    if (p.found >= BATCH || e->retention.events >= EVENTS_BATCH) {
         e->retention.due_mono_ms = 0;
     }
     return p.st;
@@ -156,13 +187,18 @@ static void tell(struct engine *e) ON_ENGINE;
 static void tell(struct engine *e)
 {
     const struct retention *r = &e->retention;
+    int64_t oldest = 0;
+    int64_t newest = 0;
 
     for (size_t i = 0; i < r->touched_count; i++) {
         hub_touch(e->hub, r->touched[i], true);
     }
-    if (r->jobs + r->stripped_jobs + r->assets > 0) {
+    if (r->events > 0 && store_events_range(e->writer, &oldest, &newest) == ST_OK) {
+        event_feed_forgotten(e->feed, oldest);
+    }
+    if (r->jobs + r->stripped_jobs + r->assets + r->events > 0) {
         log_info("expired", LOG_I("jobs", r->jobs), LOG_I("jobs_without_outputs", r->stripped_jobs),
-                 LOG_I("assets", r->assets));
+                 LOG_I("assets", r->assets), LOG_I("events", r->events));
     }
 }
 
@@ -184,6 +220,7 @@ void retention_run(struct engine *e, int64_t mono)
             store_rollback(e->writer);
         }
     }
+    events_settle(e, st, mono);
     if (st == ST_OK) {
         tell(e);
     } else {

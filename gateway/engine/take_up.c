@@ -87,6 +87,9 @@ enum errc jobs_take_up(struct engine *e, struct err *err)
     if (st == ST_OK || st == ST_NONE) {
         st = store_waiting(e->writer, take_up_waiting, e);
     }
+    if (st == ST_OK || st == ST_NONE) {
+        st = events_begin(e);
+    }
     if (st != ST_OK && st != ST_NONE) {
         return err_set(err, ERR_STORE_UNAVAILABLE, "The job store cannot be read: %s",
                        store_reason());

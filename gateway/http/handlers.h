@@ -17,6 +17,8 @@ handler_fn jobs_cancel;
 handler_fn jobs_retry;
 handler_fn jobs_preview;
 handler_fn jobs_workflow;
+handler_fn events_of_job;
+handler_fn events_of_all;
 handler_fn assets_post;
 handler_fn assets_get;
 handler_fn assets_content;

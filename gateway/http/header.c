@@ -218,6 +218,72 @@ bool decimal_parse(const char *text, int min, int max, int *out)
     return true;
 }
 
+/* ---- Accept --------------------------------------------------------------------------------------- */
+
+/* "q=0.5" among the parameters of a media range, in thousandths; 1000 when there is none. */
+static int quality_of(struct span parameters)
+{
+    const char *at = parameters.ptr;
+    const char *end = at + parameters.len;
+    int value = 0;
+
+    while (at < end && !((*at == 'q' || *at == 'Q') && at + 1 < end && at[1] == '=')) {
+        at++;
+    }
+    if (at == end) {
+        return 1000;
+    }
+    at += 2;
+    value = at < end && *at == '1' ? 1000 : 0;
+    at += at + 1 < end && at[1] == '.' ? 2 : 1;
+    for (int unit = 100; value < 1000 && unit > 0 && at < end && *at >= '0' && *at <= '9'; at++) {
+        value += (*at - '0') * unit;
+        unit /= 10;
+    }
+    return value;
+}
+
+/* 0 = does not match, 1 = any type, 2 = any of its kind, 3 = itself. */
+static int specificity_of(struct span range, const char *type)
+{
+    size_t kind = strcspn(type, "/") + 1;
+
+    if (range.len == strlen(type) && strncasecmp(range.ptr, type, range.len) == 0) {
+        return 3;
+    }
+    if (range.len == kind + 1 && range.ptr[kind] == '*' &&
+        strncasecmp(range.ptr, type, kind) == 0) {
+        return 2;
+    }
+    return span_is(range, "*/*") ? 1 : 0;
+}
+
+int accept_weight(const char *field, const char *type)
+{
+    int best = 0;
+    int quality = 0;
+
+    if (field == NULL) {
+        return 1000 * 4 + 1;
+    }
+    while (*field != '\0') {
+        const char *start = skip_blanks(field);
+        size_t len = strcspn(start, ",");
+        size_t range = strcspn(start, ",; \t");
+        int specificity = specificity_of((struct span){start, range}, type);
+
+        /* The most specific range counts, whatever the others say. */
+        if (specificity > best) {
+            best = specificity;
+            quality = quality_of((struct span){start + range, len - range});
+        }
+        field = start + len + (start[len] == ',' ? 1 : 0);
+    }
+    return quality > 0 ? quality * 4 + best : 0;
+}
+
+/* ---- Prefer and others ---------------------------------------------------------------------------- */
+
 /* The value of one preference, without quotes, when it is "wait"; see prefer_wait_s. */
 static int wait_of(struct span preference, int max)
 {

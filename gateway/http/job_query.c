@@ -41,7 +41,7 @@ static void read_parent(const struct uri *uri, struct job_filter *out, struct er
     }
 }
 
-static void read_metadata(const struct uri *uri, struct job_filter *out, struct err *e)
+void job_query_metadata(const struct uri *uri, struct job_filter *out, struct err *e)
 {
     static const size_t PREFIX = sizeof METADATA_PREFIX - 1;
 
@@ -78,7 +78,7 @@ enum errc job_query_parse(const struct uri *uri, struct job_filter *out, struct 
     list_query_sort(uri, &filter.sort, e);
     list_query_page(uri, &filter.limit, &filter.after, e);
     read_parent(uri, &filter, e);
-    read_metadata(uri, &filter, e);
+    job_query_metadata(uri, &filter, e);
     if (e->code == ERR_NONE) {
         *out = filter;
     }

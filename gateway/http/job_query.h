@@ -10,5 +10,7 @@
 
 /* The filter borrows the uri's texts. INVALID_PARAMETER naming every parameter that is at fault. */
 enum errc job_query_parse(const struct uri *uri, struct job_filter *out, struct err *e) MUST_CHECK;
+/* Only the metadata.<key> parameters. */
+void job_query_metadata(const struct uri *uri, struct job_filter *out, struct err *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
 #include "core/backend_list.h"
@@ -32,6 +33,7 @@ struct http_parts {
     struct template_set *templates;
     const struct fetch_policy *fetch;
     struct hub *hub;
+    struct event_feed *feed;
     struct inbox *inbox;
 };
 

@@ -23,6 +23,8 @@ MODELS = {"data": [{"name": "sdxl/a.safetensors", "backends": ["gpu0", "gpu1"]}]
 RELOAD = SCHEMAS["TemplateReload"]["examples"][0]
 PROBLEM = SCHEMAS["Problem"]["examples"][0]
 SUBMISSION = SCHEMAS["Submission"]["examples"][0]
+EVENT = {"id": "6", "type": "backend.up", "timestamp": "2026-11-22T23:07:01.000Z", "job_id": None,
+         "data": {"name": "gpu0", "status": "up", "reason": None, "since": "2026-11-22T23:07:00.000Z"}}
 JOB_PATH = f"/v1/jobs/{JOB['id']}"
 OUTPUT_PATH = f"/v1/outputs/{JOB['id']}/content"
 
@@ -284,6 +286,10 @@ GOOD = [
     ("listModelFolders", "GET", "/v1/models", 200, headers(),
      body({"data": [{"folder": "loras", "count": 2}], "has_more": False, "next_cursor": None, "complete": True})),
     ("listModels", "GET", "/v1/models/loras?q=a&limit=2", 200, headers(), body(MODELS)),
+    ("getEvents", "GET", "/v1/events?types=job.succeeded,backend.*&metadata.chat=7", 200, headers("text/event-stream"),
+     b""),
+    ("getJobEvents", "GET", JOB_PATH + "/events?after=5&wait=3", 200, headers(),
+     body({"data": [EVENT], "next_after": "6", "has_more": False})),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
      body({"data": [BACKEND], "has_more": False, "next_cursor": None})),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),
