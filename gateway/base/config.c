@@ -1,289 +1,32 @@
-/* config.c - where each setting comes from. Every source ends in set_row(), which checks the value.
+/* config.c - the gateway's settings, as a table. The reader is setting_table.c.
  */
 #include "base/config.h"
 
-#include <ini.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/config_rows.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/setting_table.h"
 
-#define ENV_PREFIX      "COMFYGATE_"
-#define FILE_SUFFIX     "_FILE"
-#define FILE_MAX_BYTES  262144
-#define VALUE_MAX_BYTES 65536 /* of a ..._FILE */
-#define SHOWN_CHARS     60    /* of a refused value */
-#define ROW_NONE        SIZE_MAX
-#define WHERE_SIZE      192
+#define ADAPTER_PREFIX "COMFYGATE_DISCORD_"
 
-typedef char *name_writer(const struct config_row *row, char out[CONFIG_NAME_SIZE]);
-
-static char **text_field(struct config *c, const struct config_row *row)
-{
-    return (char **)(void *)((char *)c + row->offset);
-}
-
-static int64_t *int_field(struct config *c, const struct config_row *row)
-{
-    return (int64_t *)(void *)((char *)c + row->offset);
-}
-
-static void set_defaults(struct config *c)
-{
-    memset(c, 0, sizeof *c);
-    for (size_t i = 0; i < config_row_count; i++) {
-        const struct config_row *row = &config_rows[i];
-
-        if (row->kind == CONFIG_INT) {
-            *int_field(c, row) = row->number;
-        } else {
-            *text_field(c, row) = xstrdup(row->text);
-        }
-    }
-}
-
-void config_clear(struct config *c)
-{
-    for (size_t i = 0; i < config_row_count; i++) {
-        if (config_rows[i].kind != CONFIG_INT) {
-            xreplace(text_field(c, &config_rows[i]), NULL);
-        }
-    }
-}
-
-static bool is_bytes(const struct config_row *row)
-{
-    return strcmp(row->unit, "bytes") == 0;
-}
-
-/* A whole number in decimal digits, with k, M or G after it where bytes are counted. */
-static bool parse_int(const struct config_row *row, const char *text, int64_t *out)
-{
-    static const char suffixes[] = "kMG";
-    const char *at = text;
-    const char *suffix;
-    int64_t value = 0;
-
-    while (*at >= '0' && *at <= '9') {
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, *at - '0', &value)) {
-            return false;
-        }
-        at++;
-    }
-    if (at == text) {
-        return false;
-    }
-    if (*at != '\0') {
-        suffix = strchr(suffixes, *at);
-        if (!is_bytes(row) || suffix == NULL || at[1] != '\0' ||
-            __builtin_mul_overflow(value, INT64_C(1) << (10 * (suffix - suffixes + 1)), &value)) {
-            return false;
-        }
-    }
-    if (value < row->min || value > row->max) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
-static bool is_choice(const char *choices, const char *value)
-{
-    size_t len = strcspn(value, "|");
-
-    if (len == 0 || value[len] != '\0') {
-        return false;
-    }
-    for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
-        at += *at == '|' ? 1 : 0;
-        if (strncmp(at, value, len) == 0 && (at[len] == '|' || at[len] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* `where` names the setting as its source knows it. A refused text is not shown: it may be secret.
- */
-static enum errc set_row(struct config *c, const struct config_row *row, const char *value,
-                         const char *where, struct err *e)
-{
-    if (has_control(value)) {
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "%s: the value holds a line break or another control character", where);
-    }
-    if (row->kind == CONFIG_INT) {
-        if (parse_int(row, value, int_field(c, row))) {
-            return ERR_NONE;
-        }
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "%s: \"%.*s\" is not a whole number from %lld to %lld%s", where, SHOWN_CHARS,
-                       value, (long long)row->min, (long long)row->max,
-                       is_bytes(row) ? " (k, M and G stand for 1024, 1024^2 and 1024^3)" : "");
-    }
-    if (row->kind == CONFIG_CHOICE && !is_choice(row->choices, value)) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%s: \"%.*s\" is not one of %s", where,
-                       SHOWN_CHARS, value, row->choices);
-    }
-    xreplace(text_field(c, row), value);
-    return ERR_NONE;
-}
-
-static size_t find_row(name_writer *write_name, const char *name)
-{
-    char candidate[CONFIG_NAME_SIZE];
-
-    for (size_t i = 0; i < config_row_count; i++) {
-        if (strcmp(write_name(&config_rows[i], candidate), name) == 0) {
-            return i;
-        }
-    }
-    return ROW_NONE;
-}
-
-/* Levenshtein's distance; names longer than a row's are as far as can be. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[CONFIG_NAME_SIZE];
-    size_t a_len = strlen(a);
-    size_t b_len = strlen(b);
-
-    if (b_len >= CONFIG_NAME_SIZE) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b_len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1] ? 1 : 0);
-
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b_len];
-}
-
-/* Refuses a name that is in no row, with the nearest one if it is near enough to be meant. */
-static enum errc unknown(name_writer *write_name, const char *name, const char *where,
-                         struct err *e)
-{
-    char candidate[CONFIG_NAME_SIZE];
-    char nearest[CONFIG_NAME_SIZE] = "";
-    size_t nearest_distance = 4;
-
-    for (size_t i = 0; i < config_row_count; i++) {
-        size_t distance = edit_distance(name, write_name(&config_rows[i], candidate));
-
-        if (distance < nearest_distance) {
-            nearest_distance = distance;
-            (void)snprintf(nearest, sizeof nearest, "%s", candidate);
-        }
-    }
-    return err_set(e, ERR_INVALID_PARAMETER, "%s%.*s: there is no such setting%s%s%s", where,
-                   SHOWN_CHARS, name, nearest[0] != '\0' ? "; did you mean " : "", nearest,
-                   nearest[0] != '\0' ? "?" : " (see --help)");
-}
-
-/* What the handler of inih needs. */
-struct file_load {
-    struct config *config;
-    struct err fault; /* without the place in the file, which inih tells afterwards */
-    bool *seen;       /* by row */
+static const struct setting_row rows[] = {
+#define STR(field, section, key, def, doc)                                                         \
+    SETTING_STR_ROW(struct config, field, section, key, def, doc),
+#define CHOICE(field, section, key, def, choices, doc)                                             \
+    SETTING_CHOICE_ROW(struct config, field, section, key, def, choices, doc),
+#define INT(field, section, key, def, min, max, unit, doc)                                         \
+    SETTING_INT_ROW(struct config, field, section, key, def, min, max, unit, doc),
+#include "base/config.def"
+#undef STR
+#undef CHOICE
+#undef INT
 };
-
-static int file_line(void *arg, const char *section, const char *key, const char *value)
-{
-    struct file_load *load = arg;
-    char name[CONFIG_NAME_SIZE * 2];
-    size_t row;
-
-    if (section[0] == '\0') {
-        (void)snprintf(name, sizeof name, "%s", key);
-    } else {
-        (void)snprintf(name, sizeof name, "[%s] %s", section, key);
-    }
-    row = find_row(config_file_name, name);
-    if (row == ROW_NONE) {
-        (void)unknown(config_file_name, name, "", &load->fault);
-        return 0;
-    }
-    if (load->seen[row]) {
-        (void)err_set(&load->fault, ERR_INVALID_PARAMETER, "%s: set twice", name);
-        return 0;
-    }
-    load->seen[row] = true;
-    return set_row(load->config, &config_rows[row], value, name, &load->fault) == ERR_NONE;
-}
-
-static enum errc load_file(struct config *c, const char *path, struct err *e)
-{
-    AUTO(buf_clear) struct buf text = BUF_INIT(FILE_MAX_BYTES);
-    AUTO(free_ptr) bool *seen = xcalloc(config_row_count, sizeof *seen);
-    struct file_load load = {.config = c, .fault = ERR_INIT, .seen = seen};
-    enum errc code = file_read(path, FILE_MAX_BYTES, &text, e);
-    int line;
-
-    if (code != ERR_NONE) {
-        return code;
-    }
-    if (memchr(buf_str(&text), '\0', text.len) != NULL) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%s is not a text file", path);
-    }
-    /* Debian's inih is tuned at run time: a line may be as long as the file, a continued line is a
-     * fault, and the first fault ends it. */
-    ini_allow_multiline = false;
-    ini_stop_on_first_error = true;
-    ini_use_stack = false;
-    ini_allow_realloc = true;
-    ini_max_line = FILE_MAX_BYTES + 3;
-    line = ini_parse_string(buf_str(&text), file_line, &load);
-    if (line == 0) {
-        return ERR_NONE;
-    }
-    return err_set(e, ERR_INVALID_PARAMETER, "%s line %d: %s", path, line,
-                   load.fault.code != ERR_NONE ? load.fault.detail
-                                               : "neither \"name = value\" nor \"[section]\"");
-}
-
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text);
-    size_t end_len = strlen(end);
-
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
 
 /* Variables of this prefix that belong to somebody else: comfygate-discord, the command line, and
  * what Kubernetes and Docker set in every container beside a service that is called comfygate. */
 static bool is_foreign(const char *name, const char *value)
 {
-    static const char *const others[] = {"COMFYGATE_CONFIG", "COMFYGATE_URL", "COMFYGATE_API_KEY",
+    static const char *const others[] = {"COMFYGATE_URL", "COMFYGATE_API_KEY",
                                          "COMFYGATE_API_KEY_FILE", "COMFYGATE_URL_FILE"};
 
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -291,166 +34,15 @@ static bool is_foreign(const char *name, const char *value)
             return true;
         }
     }
-    return starts_with(name, "COMFYGATE_DISCORD_") || ends_with(name, "_SERVICE_HOST") ||
-           strstr(name, "_SERVICE_PORT") != NULL ||
-           (strstr(name, "_PORT_") != NULL && strstr(name, "_TCP") != NULL) ||
-           (ends_with(name, "_PORT") && starts_with(value, "tcp://"));
-}
-
-/* The name without _FILE when that is the name of a text setting, else ROW_NONE. */
-static size_t find_file_variant(const char *name)
-{
-    AUTO(free_ptr) char *plain = NULL;
-    size_t row;
-
-    if (!ends_with(name, FILE_SUFFIX)) {
-        return ROW_NONE;
-    }
-    plain = xstrndup(name, strlen(name) - strlen(FILE_SUFFIX));
-    row = find_row(config_env_name, plain);
-    return row != ROW_NONE && config_rows[row].kind != CONFIG_INT ? row : ROW_NONE;
-}
-
-static enum errc set_from_file(struct config *c, const struct config_row *row, const char *path,
-                               const char *where, struct err *e)
-{
-    AUTO(buf_clear) struct buf text = BUF_INIT(VALUE_MAX_BYTES);
-    struct err fault = ERR_INIT;
-
-    if (file_read(path, VALUE_MAX_BYTES, &text, &fault) != ERR_NONE) {
-        return err_set(e, fault.code, "%s: %s", where, fault.detail);
-    }
-    if (text.len > 0 && text.data[text.len - 1] == '\n') {
-        text.data[--text.len] = '\0';
-    }
-    if (text.len > 0 && text.data[text.len - 1] == '\r') {
-        text.data[--text.len] = '\0';
-    }
-    if (strlen(buf_str(&text)) != text.len) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%s: %s is not a text file", where, path);
-    }
-    return set_row(c, row, buf_str(&text), where, e);
-}
-
-static enum errc load_variable(struct config *c, const char *name, const char *value, bool *seen,
-                               struct err *e)
-{
-    size_t row = find_row(config_env_name, name);
-    size_t from_file = row == ROW_NONE ? find_file_variant(name) : ROW_NONE;
-    size_t either = row != ROW_NONE ? row : from_file;
-
-    if (either == ROW_NONE) {
-        return is_foreign(name, value) ? ERR_NONE : unknown(config_env_name, name, "", e);
-    }
-    if (seen[either]) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%s: set twice (once with " FILE_SUFFIX ")", name);
-    }
-    seen[either] = true;
-    if (row != ROW_NONE) {
-        return set_row(c, &config_rows[row], value, name, e);
-    }
-    return set_from_file(c, &config_rows[from_file], value, name, e);
-}
-
-static enum errc load_environment(struct config *c, char **envp, struct err *e)
-{
-    AUTO(free_ptr) bool *seen = xcalloc(config_row_count, sizeof *seen);
-
-    for (; envp != NULL && *envp != NULL; envp++) {
-        const char *equals = strchr(*envp, '=');
-        AUTO(free_ptr) char *name = NULL;
-        enum errc code;
-
-        if (equals == NULL || !starts_with(*envp, ENV_PREFIX)) {
-            continue;
-        }
-        name = xstrndup(*envp, (size_t)(equals - *envp));
-        code = load_variable(c, name, equals + 1, seen, e);
-        if (code != ERR_NONE) {
-            return code;
-        }
-    }
-    return ERR_NONE;
-}
-
-/* One flag of argv, taken apart. */
-struct flag {
-    char name[CONFIG_NAME_SIZE];
-    const char *value;
-};
-
-/* Reads the flag at *index and moves *index behind it and its value. */
-static enum errc next_flag(int argc, char **argv, int *index, struct flag *out, struct err *e)
-{
-    const char *text = argv[*index];
-    const char *equals = strchr(text, '=');
-    size_t len = equals != NULL ? (size_t)(equals - text) : strlen(text);
-
-    if (!starts_with(text, "--") || len <= 2 || len >= sizeof out->name) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%.*s: not a flag (see --help)", SHOWN_CHARS,
-                       text);
-    }
-    for (size_t i = 0; i < len; i++) {
-        out->name[i] = (char)(text[i] == '_' ? '-' : text[i]);
-    }
-    out->name[len] = '\0';
-    if (strcmp(out->name, "--listen") == 0) {
-        (void)snprintf(out->name, sizeof out->name, "--server-listen");
-    }
-    if (strcmp(out->name, "--config") != 0 && find_row(config_flag_name, out->name) == ROW_NONE) {
-        return unknown(config_flag_name, out->name, "", e);
-    }
-    if (equals == NULL && *index + 1 >= argc) {
-        return err_set(e, ERR_INVALID_PARAMETER, "%s: a value is missing", out->name);
-    }
-    out->value = equals != NULL ? equals + 1 : argv[*index + 1];
-    *index += equals != NULL ? 1 : 2;
-    return ERR_NONE;
-}
-
-static enum errc load_flags(struct config *c, int argc, char **argv, struct err *e)
-{
-    for (int i = 0; i < argc;) {
-        struct flag flag = {.value = NULL};
-        enum errc code = next_flag(argc, argv, &i, &flag, e);
-
-        if (code == ERR_NONE && strcmp(flag.name, "--config") != 0) {
-            code = set_row(c, &config_rows[find_row(config_flag_name, flag.name)], flag.value,
-                           flag.name, e);
-        }
-        if (code != ERR_NONE) {
-            return code;
-        }
-    }
-    return ERR_NONE;
-}
-
-/* The file that --config or else COMFYGATE_CONFIG names; NULL for none. */
-static enum errc find_file(int argc, char **argv, char **envp, const char **out, struct err *e)
-{
-    *out = NULL;
-    for (; envp != NULL && *envp != NULL; envp++) {
-        if (starts_with(*envp, ENV_PREFIX "CONFIG=")) {
-            *out = *envp + strlen(ENV_PREFIX "CONFIG=");
-        }
-    }
-    for (int i = 0; i < argc;) {
-        struct flag flag = {.value = NULL};
-        enum errc code = next_flag(argc, argv, &i, &flag, e);
-
-        if (code != ERR_NONE) {
-            return code;
-        }
-        if (strcmp(flag.name, "--config") == 0) {
-            *out = flag.value;
-        }
-    }
-    return ERR_NONE;
+    return strncmp(name, ADAPTER_PREFIX, strlen(ADAPTER_PREFIX)) == 0 ||
+           setting_is_of_service(name, value);
 }
 
 /* A first pause longer than the longest one is a mistake that no single row can see. */
-static enum errc check_together(const struct config *c, struct err *e)
+static enum errc check_together(const void *target, struct err *e)
 {
+    const struct config *c = target;
+
     if (c->backend_backoff_min_ms > c->backend_backoff_max_ms) {
         return err_set(e, ERR_INVALID_PARAMETER,
                        "[backend] backoff_min_ms (%lld) is above backoff_max_ms (%lld)",
@@ -464,27 +56,50 @@ static enum errc check_together(const struct config *c, struct err *e)
     return ERR_NONE;
 }
 
+static const struct setting_table table = {.row = rows,
+                                           .count = COUNT_OF(rows),
+                                           .size = sizeof(struct config),
+                                           .config_env = "COMFYGATE_CONFIG",
+                                           .short_flag = "--listen",
+                                           .long_flag = "--server-listen",
+                                           .is_foreign = is_foreign,
+                                           .check_together = check_together};
+
 enum errc config_load(struct config *c, int argc, char **argv, char **envp, struct err *e)
 {
-    const char *path;
-    enum errc code;
+    struct setting_sources from = {.argc = argc, .argv = argv, .envp = envp};
 
-    set_defaults(c);
-    code = find_file(argc, argv, envp, &path, e);
-    if (code == ERR_NONE && path != NULL && path[0] != '\0') {
-        code = load_file(c, path, e);
-    }
-    if (code == ERR_NONE) {
-        code = load_environment(c, envp, e);
-    }
-    if (code == ERR_NONE) {
-        code = load_flags(c, argc, argv, e);
-    }
-    if (code == ERR_NONE) {
-        code = check_together(c, e);
-    }
-    if (code != ERR_NONE) {
-        config_clear(c);
-    }
-    return code;
+    return setting_load(&table, c, &from, e);
+}
+
+void config_clear(struct config *c)
+{
+    setting_clear(&table, c);
+}
+
+void config_print_help(FILE *out)
+{
+    setting_print_help(&table, out);
+}
+
+void config_print_markdown(FILE *out)
+{
+    (void)fprintf(
+        out,
+        "# Settings\n"
+        "\n"
+        "Made from `gateway/base/config.def`; not edited by hand: `UPDATE_DOCS=1 test_config` "
+        "writes\n"
+        "it anew.\n"
+        "\n"
+        "A flag wins over the environment, the environment over the file, the file over the\n"
+        "default. The file is the one that `--config` or `COMFYGATE_CONFIG` names; without either\n"
+        "none is read. In it a setting is a line `name = value` below its `[section]`; what "
+        "stands\n"
+        "behind ` ;` is a comment. A flag is written `--name value` or `--name=value`; `--listen`\n"
+        "is short for `--server-listen`. A text can also be kept in a file of its own, whose path\n"
+        "is given in the environment with `_FILE` behind the name: `COMFYGATE_DATABASE_URL_FILE`.\n"
+        "Numbers of bytes may end in `k`, `M` or `G` (1024, 1024², 1024³). Any name that is not\n"
+        "below is refused at the start.\n");
+    setting_print_markdown(&table, out);
 }
