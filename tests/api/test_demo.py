@@ -92,11 +92,11 @@ class Demo:
 
     @property
     def picture(self):
-        return pathlib.Path(re.search(r"is the file +(/\S+)", self.text).group(1))
+        return pathlib.Path(re.search(r"is the file\s+(/\S+)", self.text).group(1))
 
     @property
     def picture_url(self):
-        return re.search(r"fetched from +(http://\S+)", self.text).group(1)
+        return re.search(r"fetched from\s+(http://\S+)", self.text).group(1)
 
 
 @pytest.fixture
