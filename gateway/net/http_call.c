@@ -14,6 +14,7 @@
 
 #include <curl/curl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -89,7 +90,8 @@ const char *http_header(const struct http_result *result, const char *name)
         curl_easy_header(curl, name, header->amount - 1, CURLH_HEADER, -1, &header) != CURLHE_OK) {
         return NULL;
     }
-    return header->value;
+    /* Of an empty value curl 7.88 leaves the end of the line. */
+    return header->value + strspn(header->value, "\r\n");
 }
 
 /* ---- the end of a call -----------------------------------------------------------------------

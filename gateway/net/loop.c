@@ -52,8 +52,8 @@ struct watch {
 
 /* Whom to trust is a matter of the vhost, of which each process has at least one. */
 struct authority {
-    char *ca_file; /* lws keeps it as the vhost's name */
-    struct lws_vhost *vhost;
+    char *ca_file;           /* lws keeps it as the vhost's name */
+    struct lws_vhost *vhost; /* NULL = the file cannot be used */
     struct authority *next;
 };
 
@@ -386,12 +386,8 @@ static struct lws_vhost *make_vhost(struct loop *l, const char *ca_file)
     info.vhost_name = ca_file;
     loop_forget_complaint();
     vhost = lws_create_vhost(l->lws, &info);
-    /* A file that it cannot use, lws complains about and goes on without. */
-    if (vhost != NULL && complaint[0] != '\0') {
-        lws_vhost_destroy(vhost);
-        vhost = NULL;
-    }
-    return vhost;
+    /* It goes on without a file that it cannot use. Then it would trust nobody. */
+    return strstr(complaint, "certs file") == NULL ? vhost : NULL;
 }
 
 struct lws_vhost *loop_vhost(struct loop *l, const char *ca_file)
@@ -407,11 +403,9 @@ struct lws_vhost *loop_vhost(struct loop *l, const char *ca_file)
     if (a == NULL) {
         a = xcalloc(1, sizeof *a);
         a->ca_file = xstrdup(ca_file);
+        a->vhost = make_vhost(l, a->ca_file);
         a->next = l->authorities;
         l->authorities = a;
-    }
-    if (a->vhost == NULL) {
-        a->vhost = make_vhost(l, a->ca_file);
     }
     return a->vhost;
 }

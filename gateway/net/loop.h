@@ -28,7 +28,7 @@ enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
 void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */
 struct lws_context *loop_lws(struct loop *l);
 /* For connections that check servers by the certificates of this PEM file and no others; NULL = by the
- * system's. The loop's own, and the same for the same name. NULL when the file has none. */
+ * system's. The file is read once in the life of the loop. NULL when it has none. */
 struct lws_vhost *loop_vhost(struct loop *l, const char *ca_file);
 /* The last error that lws has told in words since loop_forget_complaint; "" = none. Borrowed until
  * the next turn. */

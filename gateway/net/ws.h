@@ -43,7 +43,7 @@ struct ws_config {
     const char *url;        /* ws(s)://host[:port][/path][?query]; http(s) is read as ws(s) */
     const char *user_agent; /* of the handshake; NULL = none */
     const char
-        *ca_file; /* PEM file that the server is checked by, and no other; NULL = the system's */
+        *ca_file; /* PEM file that servers are checked by, read once a loop; NULL = the system's */
     struct span greeting; /* a first text message, sent at once when open; ptr NULL = none */
     int64_t ping_ms;      /* silence before a ping; 0 = no pings */
     int64_t pong_ms;
@@ -66,8 +66,8 @@ struct ws *ws_new(struct loop *loop, const struct ws_config *config, const struc
  * connection is ended; `closed` follows. */
 void ws_send(struct ws *ws, struct span text);
 /* Begins a closing handshake with this code (1000 to 4999, RFC 6455 7.4) after what is queued;
- * `closed` follows, at the latest after 2 s. What the server sends until then is told. A second call
- * changes nothing. */
+ * `closed` follows, at the latest after 2 s. What the server still sends may be told or not. A second
+ * call changes nothing. */
 void ws_close(struct ws *ws, int code);
 /* Drops the connection at once, without events. NULL is fine. */
 void ws_free(struct ws *ws);

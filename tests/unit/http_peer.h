@@ -6,6 +6,9 @@
  *   /chunked/N       the same without a length told before
  *   /error/N         404 with N bytes
  *   /redirect        302 to /echo
+ *   /part            206 with a short text
+ *   /headers         200 with headers of all kinds
+ *   /endless         200 with "tick\n" every 5 ms until the client goes, which counts as a departure
  *   /die             closes when the request has come
  *   /die-if-kept     the same, unless it is the first request of its connection
  *   /half-head       closes within the answer's head
@@ -48,6 +51,7 @@ struct peer {
     atomic_int connections;
     atomic_int gets;
     atomic_int posts;
+    atomic_int departures;
 };
 
 /* ---- reading a request -------------------------------------------------------------------------- */
@@ -161,12 +165,28 @@ static inline bool peer_serve_well(struct peer_connection *c, const char *path, 
         peer_bytes(c, 404, peer_number(path), false);
     } else if (peer_path_is(path, "/redirect")) {
         peer_answer(c, 302, "Location: /echo\r\n", SPAN_LIT("elsewhere"));
+    } else if (peer_path_is(path, "/part")) {
+        peer_answer(c, 206, "", SPAN_LIT("a part of it"));
+    } else if (peer_path_is(path, "/headers")) {
+        peer_answer(c, 200, "Retry-After:   1.5  \r\nX-Twice: one\r\nX-Empty:\r\nx-twice: two\r\n",
+                    SPAN_LIT("body"));
     } else if (peer_path_is(path, "/die-if-kept") && c->requests == 1) {
         peer_answer(c, 200, "", SPAN_LIT("first"));
     } else {
         return false;
     }
     return true;
+}
+
+static inline void peer_tick(struct peer_connection *c)
+{
+    static const char TICK[] = "5\r\ntick\n\r\n";
+
+    peer_send(c, SPAN_LIT("HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    while (send(c->fd, TICK, sizeof TICK - 1, MSG_NOSIGNAL) > 0) {
+        (void)usleep(5000);
+    }
+    atomic_fetch_add(&c->peer->departures, 1);
 }
 
 static inline void peer_serve_badly(struct peer_connection *c, const char *path)
@@ -179,6 +199,8 @@ static inline void peer_serve_badly(struct peer_connection *c, const char *path)
         peer_send(c, SPAN_LIT("HTTP/1.1 200 Test\r\nContent-Length: 100\r\n\r\nonly this"));
     } else if (peer_path_is(path, "/half-chunked")) {
         peer_send(c, SPAN_LIT("HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nthis"));
+    } else if (peer_path_is(path, "/endless")) {
+        peer_tick(c);
     } else if (peer_path_is(path, "/hang")) {
         (void)recv(c->fd, &byte, 1, 0);
     }

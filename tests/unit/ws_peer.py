@@ -1,15 +1,19 @@
-"""A WebSocket server for test_comfy_ws.c that misbehaves as its paths say.
+"""A WebSocket server for tests that misbehaves as its paths say.
 
 Standard library only, so that every frame is under the test's control. Writes the port it listens on,
 then one line for each thing it hears, to standard output. Ends when standard input does.
 
   /echo     sends back each text message that it gets, then what it got of the handshake
+  /plain    sends back each text message that it gets
+  /headers  the same, behind a handshake with 8 KiB of headers
   /mixed    an empty text, a text in three frames with a ping between, and a large binary
   /large    texts above the ceiling of 100,000 bytes, in one frame and in many; then a short one
   /mute     answers no ping
   /talk     answers no ping, but keeps talking
   /cut      goes away within a frame
   /bye      closes with code 1009 and a reason
+  /close-N  closes with code N when it has got a message
+  /leave    closes without a code
   /stay     does not answer a close frame
   /hang     does not answer the handshake
   /status-N refuses the handshake with status N
@@ -34,13 +38,13 @@ def say(*words):
 
 
 def read_exactly(sock, count):
-    data = b""
+    data = bytearray()
     while len(data) < count:
         more = sock.recv(count - len(data))
         if not more:
             raise EOFError
         data += more
-    return data
+    return bytes(data)
 
 
 def read_head(sock):
@@ -58,7 +62,9 @@ def read_frame(sock):
     elif length == 127:
         (length,) = struct.unpack(">Q", read_exactly(sock, 8))
     mask = read_exactly(sock, 4)
-    data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(read_exactly(sock, length)))
+    data = read_exactly(sock, length)
+    key = (mask * (length // 4 + 1))[:length]
+    data = (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big")
     return first & 0x0F, data
 
 
@@ -73,13 +79,13 @@ def frame(opcode, data=b"", last=True):
     return head + data
 
 
-def accept(sock, head):
+def accept(sock, head, more=b""):
     key = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
     key = key.split(b":", 1)[1].strip()
     proof = base64.b64encode(hashlib.sha1(key + GUID).digest())
     sock.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + proof + b"\r\n\r\n"
+        b"Sec-WebSocket-Accept: " + proof + b"\r\n" + more + b"\r\n"
     )
 
 
@@ -101,6 +107,8 @@ def send_first(sock, mode):
         sock.shutdown(socket.SHUT_RDWR)
     elif mode == "bye":
         sock.sendall(frame(CLOSE, struct.pack(">H", 1009) + b"too large for me"))
+    elif mode == "leave":
+        sock.sendall(frame(CLOSE))
 
 
 def keep_talking(sock):
@@ -132,12 +140,17 @@ def converse(sock, mode, head):
             sock.shutdown(socket.SHUT_WR)
         elif mode == "echo":
             sock.sendall(frame(TEXT, data) + frame(TEXT, head))
+        elif mode in ("plain", "headers"):
+            say("text", data[:20].decode())
+            sock.sendall(frame(TEXT, data))
+        elif mode.startswith("close-"):
+            sock.sendall(frame(CLOSE, struct.pack(">H", int(mode.split("-")[1]))))
 
 
 def serve(sock):
     try:
         head = read_head(sock)
-        mode = head.split(b" ")[1].decode().split("/")[1]
+        mode = head.split(b" ")[1].decode().split("?")[0].split("/")[1]
         if mode == "hang":
             time.sleep(60)
         elif mode.startswith("status-"):
@@ -146,7 +159,8 @@ def serve(sock):
                 b"HTTP/1.1 %d Test\r\nLocation: /echo/ws\r\nContent-Length: 2\r\n\r\nno" % status
             )
         else:
-            accept(sock, head)
+            more = b"".join(b"X-Header-%d: %s\r\n" % (i, b"v" * 400) for i in range(20))
+            accept(sock, head, more if mode == "headers" else b"")
             converse(sock, mode, head)
     except (EOFError, OSError) as error:
         say("end", type(error).__name__)
