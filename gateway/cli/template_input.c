@@ -313,6 +313,13 @@ int template_input_make(struct cli *cli, const char *template_name, const struct
     if (tree == NULL) {
         return code;
     }
+    if (!cJSON_IsObject(schema)) {
+        return cli_failed(
+            cli,
+            "the files of the template \"%.40s\" cannot be loaded; comfygate templates "
+            "show %.40s tells why",
+            template_name, template_name);
+    }
     jo_obj(&o, NULL);
     for (size_t i = 0; i < params->count && code == EXIT_OK; i++) {
         code = put_word(cli, params, i, properties, &o);

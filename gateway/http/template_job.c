@@ -80,7 +80,10 @@ enum errc template_job_bind(struct request *r, struct submission *job, struct in
 
     if (ref.t == NULL) {
         return err_at(e, ERR_UNKNOWN_TEMPLATE, "/template", "unknown_template",
-                      "there is no template of this name; GET /v1/templates lists them");
+                      ref.is_broken ? "the files of this template cannot be loaded; GET "
+                                      "/v1/templates/{name} tells why"
+                                    : "there is no template of this name; GET /v1/templates lists "
+                                      "them");
     }
     live_catalog_init(&live, r, job->row.wanted_backend);
     request.catalog = &live.nodes;

@@ -136,6 +136,10 @@ def test_show_of_a_broken_one(own, folder):
     own.json("POST", "/v1/templates/reload")
     ran = cli(own, "templates", "show", "mine")
     assert ran.code == 0 and "nothing is served under this name" in ran.out and "/colour" in ran.out
+    refused = cli(own, "submit", "mine", "-p", "width=64")
+    assert refused.code == 1 and "cannot be loaded; comfygate templates show mine" in refused.err, refused
+    answer = own.request("POST", "/v1/jobs", json={"template": "mine", "input": {}})
+    assert answer.status == 422 and "cannot be loaded" in answer.json()["detail"], answer
     write_template(folder, "mine")
     own.json("POST", "/v1/templates/reload")
     write_template(folder, "mine", {"/colour": "red"})
