@@ -76,3 +76,17 @@ int await_job(struct cli *cli, const char *id, const struct await_options *optio
     }
     return cli_refused(cli, &last);
 }
+
+int await_new_job(struct cli *cli, const char *id, const struct await_options *options)
+{
+    if (!cli_is_id(cli, id)) {
+        return EXIT_OTHER;
+    }
+    if (!cli->is_quiet) {
+        (void)fprintf(stderr, "job %s\n", id);
+    } else if (!cli->is_json && options->download_dir == NULL) {
+        (void)printf("%s\n", id);
+        (void)fflush(stdout);
+    }
+    return await_job(cli, id, options);
+}

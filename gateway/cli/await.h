@@ -11,6 +11,9 @@ struct await_options {
     const char *download_dir; /* NULL = do not fetch */
 };
 
+/* Tells the id of a job that is new, then awaits it. A script (--quiet) reads either the id or, with a
+ * download_dir, the paths from standard output. */
+int await_new_job(struct cli *cli, const char *id, const struct await_options *options);
 /* Returns the exit code. Progress goes to standard error, the result to standard output. */
 int await_job(struct cli *cli, const char *id, const struct await_options *options);
 

@@ -141,5 +141,5 @@ int verb_retry(struct cli *cli, int argc, char **argv)
         return print_accepted(cli, &reply, &job);
     }
     options.limit_s = limit.is_given ? limit.value : -1;
-    return cli_is_id(cli, job.id) ? await_job(cli, job.id, &options) : EXIT_OTHER;
+    return await_new_job(cli, job.id, &options);
 }

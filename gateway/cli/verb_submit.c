@@ -291,13 +291,7 @@ static int submit(struct cli *cli, const struct submit *s)
         print_accepted(cli, &reply, &job);
         return EXIT_OK;
     }
-    if (!cli_is_id(cli, job.id)) {
-        return EXIT_OTHER;
-    }
-    if (!cli->is_quiet) {
-        (void)fprintf(stderr, "job %s\n", job.id);
-    }
-    return await_job(cli, job.id, &options);
+    return await_new_job(cli, job.id, &options);
 }
 
 /* --download and --for only make sense when waiting, so they imply it. */

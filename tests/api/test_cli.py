@@ -441,6 +441,20 @@ def test_show_list_and_retry(stages):
                    "--search", "FOX", "--backend", "gpu0").out.split()) == {retried, job["id"]}
 
 
+def test_quiet_gives_the_id_of_what_was_waited_for(stages, write, tmp_path):
+    stage = stages()
+    ran = cli(stage, "submit", "-q", "--wait", "--workflow", write(graphs.picture()))
+    assert (ran.code, ran.err) == (0, "")
+    job_id = ran.out.strip()
+    assert stage.gateway.json("GET", f"/v1/jobs/{job_id}")["status"] == "succeeded"
+    again = cli(stage, "retry", "-q", "--wait", job_id)
+    assert (again.code, again.err) == (0, "")
+    assert stage.gateway.json("GET", f"/v1/jobs/{again.out.strip()}")["parent_id"] == job_id
+    fetched = cli(stage, "retry", "-q", "--download", tmp_path / "to", job_id).out
+    assert [line.startswith(str(tmp_path / "to")) for line in fetched.splitlines()] == [True]
+    assert "job " in cli(stage, "retry", "--wait", job_id).err
+
+
 def test_show_and_list_of_a_template_tell_its_name_its_seed_and_its_input(stages):
     stage = stages()
     job = stage.finish(stage.gateway.json("POST", "/v1/jobs", json={
