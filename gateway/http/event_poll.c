@@ -68,6 +68,7 @@ static enum errc look(struct event_poll *p, struct err *e)
         return e->code;
     }
     p->has_ended = snapshot.has_ended;
+    p->source.asks_store = snapshot.has_ended;
     if (p->is_reset) {
         add_own(p, "reset", SPAN_LIT("{}"));
     }

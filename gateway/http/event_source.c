@@ -69,6 +69,9 @@ static bool refill(struct event_source *s)
 {
     s->at = 0;
     s->count = 0;
+    if (s->asks_store) {
+        return read_store(s);
+    }
     if (event_feed_take(s->server->parts.feed, &s->reader, s->batch, SOURCE_BATCH, &s->count) ==
         FEED_BEHIND) {
         return read_store(s);

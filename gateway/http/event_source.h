@@ -24,6 +24,8 @@ struct event_source {
     struct feed_reader reader;
     int64_t seq;       /* the last event that was given out, or passed over */
     bool has_seen_end; /* of reader.job, whether it was given out or not */
+    bool
+        asks_store; /* set by the owner: the job has ended, and its end may not have been told yet */
     bool is_entered;
     size_t count;
     size_t at;

@@ -339,6 +339,7 @@ static void write_head(struct event_stream *s, struct request *r, const struct s
     event_append(&head, "snapshot", s->told_seq, r->id, clock_wall_ms(), buf_span(&snapshot->data));
     s->piece = bytes_from_buf(&head);
     s->has_ended = snapshot->has_ended;
+    s->source.asks_store = snapshot->has_ended;
     for (size_t i = 0; i < snapshot->job_count; i++) {
         add_place(s, snapshot->job[i]);
     }
