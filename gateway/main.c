@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "fetch/fetch.h"
 #include "http/server.h"
+#include "http/signed_link.h"
 #include "library/template_set.h"
 
 #define EXIT_USAGE 2
@@ -30,6 +31,7 @@ struct gateway {
     struct hub *hub;
     struct event_feed *feed;
     struct engine *engine;
+    struct signed_links *links;
     struct http_server *http;
     sigset_t signals;
 };
@@ -132,6 +134,11 @@ static enum errc open_fetch(struct gateway *g, struct err *e)
     return fetch_policy_new(&g->config, own, count, &g->fetch, e);
 }
 
+static enum errc open_links(struct gateway *g, struct err *e)
+{
+    return signed_links_open(&g->config, &g->links, e);
+}
+
 static enum errc start_http(struct gateway *g, struct err *e)
 {
     struct http_parts parts = {.config = &g->config,
@@ -143,7 +150,8 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .fetch = g->fetch,
                                .hub = g->hub,
                                .feed = g->feed,
-                               .inbox = engine_inbox(g->engine)};
+                               .inbox = engine_inbox(g->engine),
+                               .links = g->links};
 
     return http_server_start(&parts, &g->http, e);
 }
@@ -170,6 +178,7 @@ static void stop(struct gateway *g)
     event_feed_free(g->feed);
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
+    signed_links_close(g->links);
     rendition_cache_close(g->renditions);
     blobs_close(g->blobs);
     store_close(g->store);
@@ -191,8 +200,8 @@ static void wait_for_signal(const sigset_t *signals)
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
     static enum errc (*const STEP[])(struct gateway *, struct err *) = {
-        open_store, open_blobs,   open_renditions, open_templates,
-        open_fetch, start_engine, start_http};
+        open_store, open_blobs, open_renditions, open_templates,
+        open_fetch, open_links, start_engine,    start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

@@ -27,6 +27,7 @@ handler_fn outputs_list;
 handler_fn outputs_thumbnail;
 handler_fn outputs_rendition;
 handler_fn outputs_content;
+handler_fn outputs_link;
 handler_fn templates_list;
 handler_fn templates_get;
 handler_fn templates_reload;

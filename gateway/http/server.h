@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 struct http_server;
+struct signed_links;
 
 /* Borrowed for the life of the server. */
 struct http_parts {
@@ -35,6 +36,7 @@ struct http_parts {
     struct hub *hub;
     struct event_feed *feed;
     struct inbox *inbox;
+    const struct signed_links *links;
 };
 
 /* Binds and serves. Fails with a sentence that names address and cause; refuses to listen on an
