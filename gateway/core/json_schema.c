@@ -196,7 +196,9 @@ static void check_count(struct validation *v, json_ref value, size_t count,
 {
     bool is_text = json_type(v->doc, value) == JSON_STRING;
 
-    if (count < range.min) {
+    if (count < range.min && range.min == 1) {
+        fault(v, value, is_text ? "too_short" : "too_few", "must not be empty");
+    } else if (count < range.min) {
         fault(v, value, is_text ? "too_short" : "too_few", "must have at least %llu %s; it has %zu",
               (unsigned long long)range.min, noun, count);
     } else if (count > range.max) {

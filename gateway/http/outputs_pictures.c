@@ -99,8 +99,8 @@ enum MHD_Result outputs_rendition(struct request *r)
     err_fresh(&e);
     if (max_bytes == NULL ||
         !decimal_parse(max_bytes, RENDER_BYTES_MIN, RENDER_BYTES_MAX, &limit)) {
-        (void)err_param(&e, "max_bytes", "must be given: %d to %d", RENDER_BYTES_MIN,
-                        RENDER_BYTES_MAX);
+        (void)err_param(&e, "max_bytes", "must be %s%d to %d", max_bytes == NULL ? "given: " : "",
+                        RENDER_BYTES_MIN, RENDER_BYTES_MAX);
         return reply_problem(r, &e);
     }
     if (read_output(r, &output, &e) != ERR_NONE) {

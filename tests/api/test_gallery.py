@@ -200,6 +200,7 @@ def test_sizes_that_are_none(stages, query):
     output = primary(run(stage, input={"width": 128, "height": 128}))
     answer = stage.gateway.request("GET", f"/v1/outputs/{output['id']}/rendition{query}")
     assert answer.status == 400 and answer.problem()[1] == ["max_bytes"]
+    assert ("must be given" in answer.json()["detail"]) == (query == "")
 
 
 def png(width, height, data):

@@ -240,6 +240,7 @@ static const struct value_row value_rows[] = {
     {"{\"maxLength\":1}", "\"\xf0\x9f\x98\x80\"", NULL, NULL, NULL},
     {"{\"maxLength\":1}", "\"\\ud83d\\ude00\"", NULL, NULL, NULL},
     {"{\"maxLength\":1}", "\"\\u0000\"", NULL, NULL, NULL},
+    {"{\"minLength\":1}", "\"\"", "/in", "too_short", "must not be empty"},
     {"{\"maxLength\":2}", "\"abc\"", "/in", "too_long", "at most 2 characters; it has 3"},
     {"{\"minLength\":2.0}", "\"\\n\"", "/in", "too_short", "at least 2"},
     {"{\"enum\":[\"A\",\"B\"]}", "\"\\u0041\"", NULL, NULL, NULL},
@@ -250,7 +251,8 @@ static const struct value_row value_rows[] = {
     {"{\"enum\":[{\"a\":1,\"b\":[2]}]}", "{\"b\":[2.0],\"c\":1}", "/in", "not_in_list", ""},
     /* lists and objects */
     {"{\"maxItems\":1}", "[1,2]", "/in", "too_many", "at most 1 entries"},
-    {"{\"minItems\":1}", "[]", "/in", "too_few", ""},
+    {"{\"minItems\":1}", "[]", "/in", "too_few", "must not be empty"},
+    {"{\"minItems\":2}", "[0]", "/in", "too_few", "at least 2 entries; it has 1"},
     {"{\"items\":{\"type\":\"string\"}}", "[\"a\",5]", "/in/1", "wrong_type", "a string"},
     {"{\"uniqueItems\":true}", "[1,2,1.0]", "/in/2", "duplicate", "twice"},
     {"{\"uniqueItems\":true}", "[1,true,0,false,\"1\"]", NULL, NULL, NULL},
