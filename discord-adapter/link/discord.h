@@ -25,7 +25,8 @@ struct discord_call;
 struct discord_config {
     const char *api_base; /* "https://discord.com/api/v10"; http for tests. Borrowed, as the next */
     const char *token;
-    const char *ca_file; /* NULL = the system's */
+    const char *ca_file;   /* NULL = the system's */
+    int global_per_second; /* 0 = Discord's 50 */
 };
 
 struct discord_result {
@@ -51,7 +52,7 @@ struct discord_counts discord_counts(const struct discord *d);
 /* Each gives a handle that is valid until done() begins; done() is called once and never from within the call.
  * The message is borrowed for the call; its files are shared by reference. done may be NULL. `urgent` goes before what waits in its bucket. */
 
-/* POST /interactions/{id}/{token}/callback: one try within 2.5 s. `data` NULL = none; it is taken over. with_response gives the message's id in
+/* POST /interactions/{id}/{token}/callback: within 2.5 s, sent once (again only while no connection was made). `data` NULL = none; it is taken over. with_response gives the message's id in
  * json: resource.message.id. */
 struct discord_call *discord_callback(struct discord *d, const char *interaction, const char *token,
                                       int type, cJSON *data, const struct message *files,
@@ -79,7 +80,8 @@ struct discord_call *discord_open_dm(struct discord *d, const char *user, discor
 struct discord_call *discord_request(struct discord *d, const char *method, const char *path,
                                      const char *route, const char *body, discord_done *done,
                                      void *arg);
-/* Ends it without done(). NULL is fine. */
+/* Ends it without done(). NULL is fine. One that is on its way goes on unheard, and what follows it in its bucket waits for it: else
+ * Discord might do the older one last. */
 void discord_drop(struct discord_call *c);
 
 /* A file of Discord's CDN, into memory: hosts of the allow-list only (cdn.discordapp.com, media.discordapp.net, and with a base that is
