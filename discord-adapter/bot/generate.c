@@ -46,6 +46,26 @@ static const struct template_entry *choose(struct bot *b, const struct interacti
     return t;
 }
 
+/* What is complete starts at once. A picture from a text can be completed in a view of its own. Takes i and p. */
+static void go(struct bot *b, struct interaction *i, struct answer *a, struct params *p,
+               bool has_setup)
+{
+    bool is_complete = params_complete(p);
+
+    if (!is_complete && has_setup) {
+        setup_show(b, i, a, p->template, p->input);
+        params_clear(p);
+        return;
+    }
+    if (is_complete) {
+        params_submit(b, i, a, p, NULL);
+    } else {
+        say_error(a, buf_str(&p->why));
+    }
+    params_clear(p);
+    interaction_free(i);
+}
+
 static void make(struct bot *b, struct interaction *i, struct answer *a, const struct custom_id *id,
                  const cJSON *defaults, const void *arg)
 {
@@ -63,22 +83,12 @@ static void make(struct bot *b, struct interaction *i, struct answer *a, const s
     params_init(&p, t);
     if (!params_options(&p, i)) {
         say_error(a, buf_str(&p.why));
-    } else if (strcmp(maker->category, "text-to-image") == 0 &&
-               interaction_option(i, "prompt") == NULL) {
-        params_defaults(&p, user_values(defaults));
-        setup_show(b, i, a, t, p.input);
         params_clear(&p);
+        interaction_free(i);
         return;
-    } else {
-        params_defaults(&p, user_values(defaults));
-        if (params_complete(&p)) {
-            params_submit(b, i, a, &p, NULL);
-        } else {
-            say_error(a, buf_str(&p.why));
-        }
     }
-    params_clear(&p);
-    interaction_free(i);
+    params_defaults(&p, user_values(defaults));
+    go(b, i, a, &p, strcmp(maker->category, "text-to-image") == 0);
 }
 
 static void begin(struct bot *b, struct interaction *i, struct answer *a, const struct maker *maker)

@@ -1,31 +1,82 @@
-"""Fixtures of the Discord tests."""
+"""Fixtures of the adapter's tests: `fake` alone, and `chats` for stories with comfy-sim, comfygate, and comfygate-discord."""
+import pathlib
 import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "api"))  # gateway.py, sim.py, stage.py
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "api"))
 
-from discord import FakeDiscord  # noqa: E402  (ours: tests/discord/discord.py)
+from adapter import Adapter  # noqa: E402
+from discord import FakeDiscord  # noqa: E402
+from stage import Stage, time_limit  # noqa: E402
+
+TEST_LIMIT = 180  # seconds
+TEMPLATES = pathlib.Path(__file__).resolve().parent / "templates"
 
 
 @pytest.fixture
-def fakes():
-    """A factory: fakes(**options) starts a fake Discord. All are gone after the test, which fails for a breach."""
+def fake():
+    with FakeDiscord() as discord:
+        yield discord
+        assert discord.breaches() == []
+
+
+class Chat:
+    """A server with a channel and two people, and everything behind it."""
+
+    def __init__(self, directory, fake_options=None, adapter=None, start=True, **stage):
+        self.fake = FakeDiscord(**(fake_options or {}))
+        self.stage = Stage(directory / "stage", templates_dir=str(TEMPLATES), **stage)
+        self.gateway, self.sim = self.stage.gateway, self.stage.sim
+        self.guild = self.fake.guild()
+        self.channel = self.fake.channel(self.guild)
+        self.anna = self.fake.user("Anna", self.guild)
+        self.ben = self.fake.user("Ben", self.guild)
+        self.adapter = Adapter(directory / "adapter.log", self.gateway.url, self.fake, adapter)
+        if start:
+            self.adapter.start()
+
+    def generate(self, user=None, channel=None, **options):
+        options = {"model": "chat-picture", "prompt": "a lighthouse", **options}
+        return self.fake.command(user or self.anna, channel or self.channel, "generate", options)
+
+    def made(self, user=None, **options):
+        """The final message of a picture that was made."""
+        asked = self.generate(user, **options)
+        asked.wait_answer()
+        return asked.final()
+
+    def jobs(self, query=""):
+        return self.gateway.json("GET", f"/v1/jobs?limit=200{query}")["data"]
+
+    def close(self):
+        try:
+            self.adapter.stop()
+        finally:
+            self.stage.close()
+            self.fake.stop()
+
+
+@pytest.fixture
+def chats(tmp_path):
     built = []
 
     def build(**options):
-        built.append(FakeDiscord(**options))
-        return built[-1]
+        chat = Chat(tmp_path / f"chat{len(built)}", **options)
+        built.append(chat)
+        return chat
 
-    yield build
-    breaches = [breach for fake in built if fake.alive for breach in fake.breaches()]
-    for fake in built:
-        fake.stop()
-    assert not breaches, "\n".join(f"{breach['rule']}: {breach['text']}" for breach in breaches[:20])
+    with time_limit(TEST_LIMIT):
+        yield build
+        try:
+            for chat in built:
+                breaches = chat.fake.breaches()
+                assert breaches == [], breaches[:3]
+        finally:
+            for chat in built:
+                chat.close()
 
 
 @pytest.fixture
-def fake(fakes):
-    """One of them."""
-    return fakes()
+def chat(chats):
+    return chats()
