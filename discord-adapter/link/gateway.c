@@ -16,11 +16,10 @@
 #include "net/ws.h"
 #include "wire/read.h"
 
-#define CONNECT_MS   15000
-#define MAX_TEXT     (16 << 20) /* READY of an application in many guilds */
-#define MAX_BINARY   65536
-#define TOO_LARGE    4000 /* our close code: keeps the session */
-#define TOO_LARGE_MS 1000
+#define CONNECT_MS      15000
+#define MAX_TEXT        (16 << 20) /* READY of an application in many guilds */
+#define MAX_BINARY      65536
+#define CLOSE_TOO_LARGE 4000 /* ours: keeps the session */
 
 enum next_step { STEP_CONNECT, STEP_ASK };
 
@@ -102,14 +101,18 @@ static void on_text(void *arg, struct span text)
     act(g, &a);
 }
 
-static void leave(struct gateway_link *g, enum next_step next, int64_t wait_ms, int close_code);
-
 static void on_skipped(void *arg, int64_t bytes)
 {
     struct gateway_link *g = arg;
+    struct session_act a = {.want = WANT_NOTHING};
 
+    if (g->is_leaving || g->is_over) {
+        return;
+    }
     log_warn("gateway_message_too_large", LOG_I("bytes", bytes));
-    leave(g, STEP_CONNECT, TOO_LARGE_MS, TOO_LARGE);
+    a = session_closed(g->session, 0, "a message was too large", clock_mono_ms(), any_number());
+    a.close_code = CLOSE_TOO_LARGE;
+    act(g, &a);
 }
 
 static void on_binary(void *arg, struct span bytes)
