@@ -28,7 +28,7 @@ def answer_problems(world: World, interaction: Interaction, body: Dict[str, Any]
     problems = list(callback_problems(interaction.type, body, interaction.source is not None))
     data = body.get("data") if isinstance(body.get("data"), dict) else {}
     kind = body.get("type")
-    if kind in (REPLY, UPDATE):
+    if kind in (REPLY, UPDATE) and data:
         problems += message_problems(_draft(world, interaction, body, files))
     elif kind == CHOICES:
         focused = focused_option(interaction.payload["data"].get("options"))

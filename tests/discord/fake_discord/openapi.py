@@ -141,8 +141,10 @@ class Spec:
             yield ValidationError(f"type must be one of {', '.join(known)}", path=["type"], validator="enum")
         elif len(chosen) == 1:
             yield from validator.descend(instance, chosen[0])
-        elif not any(validator.evolve(schema=branch).is_valid(instance) for branch in chosen):
-            yield ValidationError("fits none of the alternatives", validator="oneOf")
+        else:
+            complaints = [list(validator.descend(instance, branch)) for branch in chosen]
+            if all(complaints):
+                yield from _most_telling(complaints)
 
     # -- questions ------------------------------------------------------------------------------------------------
 
@@ -196,6 +198,11 @@ class Spec:
                     yield from self._unknown(known, value, path + (name,))
                 elif is_typed and not free and name not in KNOWN_LATER:
                     yield path + (name,)
+
+
+def _most_telling(complaints: List[List[ValidationError]]) -> List[ValidationError]:
+    """Of the branch that was nearest: its complaints are deepest, and there are fewest."""
+    return max(complaints, key=lambda errors: (min(len(error.absolute_path) for error in errors), -len(errors)))
 
 
 def _as_the_file_wants(body: Any) -> Any:

@@ -58,7 +58,7 @@ def _items(value: Any) -> List[Dict[str, Any]]:
 
 def _content(draft: Draft) -> Iterator[Problem]:
     if len(_text(draft.body.get("content"))) > CONTENT_MAX:
-        yield Problem(("content",), "BASE_TYPE_MAX_LENGTH", f"Must be {CONTENT_MAX} or fewer in length.")
+        yield Problem(("content",), "BASE_TYPE_BAD_LENGTH", f"Must be {CONTENT_MAX} or fewer in length.")
 
 
 def embed_length(embed: Dict[str, Any]) -> int:
