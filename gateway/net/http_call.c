@@ -62,11 +62,11 @@ static bool receive(struct http_call *c, struct span data)
     if (c->is_too_large) {
         return false;
     }
-    if (c->is_to_sink) {
-        c->sink_error = c->sink.write(c->sink.arg, data);
-        return c->sink_error == ERR_NONE && !c->is_dropped;
+    if (c->sink.write == NULL) {
+        return buf_append_span(&c->answer, data);
     }
-    return buf_append_span(&c->answer, data);
+    c->sink_error = c->sink.write(c->sink.arg, data);
+    return c->sink_error == ERR_NONE && !c->is_dropped;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */

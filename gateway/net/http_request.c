@@ -170,7 +170,7 @@ static void set_form(struct http_call *c, const struct http_request *request)
 static void set_body(struct http_call *c, struct span body)
 {
     c->body = xmalloc(body.len + 1);
-    if (body.len > 0) {
+    if (body.ptr != NULL) {
         memcpy(c->body, body.ptr, body.len);
     }
     (void)curl_easy_setopt(c->curl, CURLOPT_POST, 1L);

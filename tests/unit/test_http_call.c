@@ -406,6 +406,7 @@ static void assert_part(const char *form, const char *head, const char *content)
 
     if (at == NULL) {
         fail_msg("no part begins with \"%s\" in: %s", head, form);
+        return;
     }
     at += strlen(head);
     assert_int_equal(strncmp(at, content, strlen(content)), 0);

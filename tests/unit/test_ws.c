@@ -745,6 +745,7 @@ static void test_certificates_are_checked(void **state)
 
     if (t->p == NULL) {
         skip();
+        return;
     }
     first = xasprintf("https://localhost:%d/plain", t->p->port);
     by_number = xasprintf("wss://127.0.0.1:%d/plain", t->p->port);
@@ -784,6 +785,7 @@ static void test_certificates_of_two(void **state)
 
     if (t->p == NULL) {
         skip();
+        return;
     }
     url = xasprintf("wss://localhost:%d/plain", t->p->port);
     config.url = url;
@@ -813,6 +815,7 @@ static void test_large_over_tls(void **state)
 
     if (t->p == NULL) {
         skip();
+        return;
     }
     url = xasprintf("wss://localhost:%d/plain", t->p->port);
     config.url = url;
