@@ -5,11 +5,6 @@
  * called after it is released; between the two the waiter belongs to the
  * thread that took it, which is why hub_unwait leaves it alone.
  *
- * Deadlines are kept in a wheel: a slot holds those of one slice of time, and
- * of that slice one, two, ... rounds later. Expiring looks only into the slots
- * that the clock has passed. A waiter with more than a round to go is looked
- * at once a round.
- *
  * Places in the queue: a change at place p moves the jobs at p and behind, so
  * the lowest p since the last settling says who may have moved.
  */
@@ -23,10 +18,8 @@
 #include "base/mem.h"
 #include "core/queue.h"
 
-#define ENDED_MAX   1024 /* answers of ended jobs that are kept */
-#define SLICE_MS    32
-#define WHEEL_SLOTS 2048 /* a round is 65 s: the longest that a request may wait is about one */
-#define NOT_MOVED   INT64_MAX
+#define ENDED_MAX 1024 /* answers of ended jobs that are kept */
+#define NOT_MOVED INT64_MAX
 
 struct topic {
     struct id job;
@@ -43,6 +36,7 @@ struct topic {
 
 struct hub {
     int64_t max_waiters;
+    struct job_memo *memo;
 
     pthread_mutex_t lock; /* over what follows */
     struct map *topics;   /* job id -> struct topic */
@@ -50,8 +44,7 @@ struct hub {
     struct list ended;    /* topics of ended jobs, the one looked at last at the end */
     size_t waited_count;
     size_t ended_count;
-    struct list wheel[WHEEL_SLOTS]; /* waiter.in_order */
-    int64_t slice;                  /* up to which the wheel is expired */
+    struct wheel wheel; /* waiter.deadline */
     int64_t waiter_count;
     bool is_closed;
 
@@ -82,13 +75,12 @@ struct hub *hub_new(int64_t max_waiters)
     struct hub *h = xcalloc(1, sizeof *h);
 
     h->max_waiters = max_waiters;
+    h->memo = job_memo_new();
     (void)pthread_mutex_init(&h->lock, NULL);
     h->topics = map_new();
     list_init(&h->waited);
     list_init(&h->ended);
-    for (int i = 0; i < WHEEL_SLOTS; i++) {
-        list_init(&h->wheel[i]);
-    }
+    wheel_init(&h->wheel);
     h->queue = queue_new();
     h->moved_from = NOT_MOVED;
     return h;
@@ -171,6 +163,7 @@ void hub_free(struct hub *h)
     map_each(h->topics, free_one, h);
     map_free(h->topics);
     queue_free(h->queue);
+    job_memo_free(h->memo);
     bytes_unref(h->backends);
     for (size_t i = 0; i < h->nodes_count; i++) {
         node_info_unref(h->nodes[i]);
@@ -182,15 +175,6 @@ void hub_free(struct hub *h)
 
 /* ---- waiters; all under the lock except wake_all --------------------------------------------- */
 
-static struct list *wheel_slot(struct hub *h, const struct waiter *w)
-{
-    int64_t slice = w->deadline_mono_ms / SLICE_MS;
-
-    /* A deadline that has passed already goes where hub_expire looks next. */
-    slice = slice > h->slice ? slice : h->slice;
-    return &h->wheel[slice % WHEEL_SLOTS];
-}
-
 static void park(struct hub *h, struct waiter *w)
 {
     struct topic *t = topic_get(h, w->job);
@@ -200,7 +184,8 @@ static void park(struct hub *h, struct waiter *w)
         h->waited_count++;
     }
     list_push(&t->waiters, &w->in_topic);
-    list_push(wheel_slot(h, w), &w->in_order);
+    w->deadline.deadline_mono_ms = w->deadline_mono_ms;
+    wheel_add(&h->wheel, &w->deadline);
     w->is_parked = true;
     h->waiter_count++;
 }
@@ -209,7 +194,7 @@ static void park(struct hub *h, struct waiter *w)
 static void unpark(struct hub *h, struct waiter *w, struct topic *t, bool is_tidy)
 {
     list_remove(&w->in_topic);
-    list_remove(&w->in_order);
+    list_remove(&w->deadline.node);
     w->is_parked = false;
     h->waiter_count--;
     if (list_empty(&t->waiters)) {
@@ -275,24 +260,20 @@ bool hub_unwait(struct hub *h, struct waiter *w)
 
 void hub_expire(struct hub *h, int64_t mono_ms)
 {
+    struct list due;
     struct list woken;
-    int64_t last = mono_ms / SLICE_MS;
-    int64_t first = 0;
 
+    list_init(&due);
     list_init(&woken);
     lock(h);
-    first = last - h->slice < WHEEL_SLOTS ? h->slice : last - WHEEL_SLOTS + 1;
-    for (int64_t slice = first; slice <= last; slice++) {
-        list_each(node, next, &h->wheel[slice % WHEEL_SLOTS]) {
-            struct waiter *w = container_of(node, struct waiter, in_order);
+    wheel_expire(&h->wheel, mono_ms, &due);
+    list_each(node, next, &due) {
+        struct waiter *w =
+            container_of(container_of(node, struct wheel_entry, node), struct waiter, deadline);
 
-            if (w->deadline_mono_ms <= mono_ms) {
-                unpark(h, w, map_get(h->topics, w->job.text), true);
-                list_push(&woken, &w->in_topic);
-            }
-        }
+        unpark(h, w, map_get(h->topics, w->job.text), true);
+        list_push(&woken, &w->in_topic);
     }
-    h->slice = last > h->slice ? last : h->slice;
     unlock(h);
     wake_all(&woken);
 }
@@ -416,6 +397,11 @@ int64_t hub_nodes_generation(struct hub *h)
     return generation;
 }
 
+struct job_memo *hub_memo(struct hub *h)
+{
+    return h->memo;
+}
+
 /* ---- the engine's side ----------------------------------------------------------------------- */
 
 void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *etag, bool has_ended)
@@ -441,6 +427,11 @@ void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *e
         touch_ended(h, t);
     }
     unlock(h);
+    if (has_ended) {
+        job_memo_changed(h->memo, job);
+    } else {
+        job_memo_moved(h->memo); /* while it is held, its version is known from here */
+    }
     wake_all(&woken);
 }
 
@@ -458,6 +449,7 @@ void hub_touch(struct hub *h, struct id job, bool has_ended)
         tidy_topic(h, t);
     }
     unlock(h);
+    job_memo_changed(h->memo, job);
     wake_all(&woken);
 }
 
@@ -592,6 +584,9 @@ bool hub_queue_settle(struct hub *h)
         h->moved_from = NOT_MOVED;
     }
     unlock(h);
+    if (has_moved) {
+        job_memo_moved(h->memo);
+    }
     wake_all(&woken);
     return has_moved;
 }

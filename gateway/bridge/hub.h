@@ -21,6 +21,8 @@
 #include "base/bytes.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "bridge/job_memo.h"
+#include "bridge/wheel.h"
 #include "core/job_json.h"
 #include "core/node_info.h"
 
@@ -54,6 +56,9 @@ struct node_info *hub_nodes(struct hub *h, size_t backend) MUST_CHECK;
 /* Grows with each hub_set_nodes: what was found out from the nodes of all holds as long as it stays. */
 int64_t hub_nodes_generation(struct hub *h);
 
+/* What has changed, for conditional requests; kept up to date by the hub. Borrowed for its life. */
+struct job_memo *hub_memo(struct hub *h);
+
 /* ---- waiting -------------------------------------------------------------------------------- */
 
 enum waiter_want { WANT_CHANGE, WANT_END };
@@ -66,7 +71,7 @@ struct waiter {
     void (*wake)(struct waiter *w); /* called once, on any thread, unlocked; may free w */
 
     struct list in_topic;
-    struct list in_order;
+    struct wheel_entry deadline;
     bool is_parked;
 };
 

@@ -172,6 +172,11 @@ static struct bytes *passing_piece(struct event_stream *s)
     return NULL;
 }
 
+static void put_off_heartbeat(struct event_stream *s)
+{
+    s->heartbeat_due_mono_ms = clock_mono_ms() + s->server->parts.config->events_heartbeat_ms;
+}
+
 /* A comment, and with it the place from which a reader goes on that has heard nothing for long, because
  * nothing was for it. */
 static struct bytes *heartbeat(struct event_stream *s)
@@ -181,6 +186,7 @@ static struct bytes *heartbeat(struct event_stream *s)
     if (clock_mono_ms() < s->heartbeat_due_mono_ms) {
         return NULL;
     }
+    put_off_heartbeat(s);
     if (s->source.seq > s->told_seq) {
         s->told_seq = s->source.seq;
         (void)snprintf(text, sizeof text, ": hb\nid: %" PRId64 "\n\n", s->told_seq);
@@ -305,7 +311,7 @@ static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t max)
         len += copy_piece(s, to + len, max - len);
     }
     if (len > 0) {
-        s->heartbeat_due_mono_ms = clock_mono_ms() + s->server->parts.config->events_heartbeat_ms;
+        put_off_heartbeat(s);
         return (ssize_t)len;
     }
     return step == STEP_CLOSE ? MHD_CONTENT_READER_END_OF_STREAM : sleep_now(s, step);
@@ -374,7 +380,7 @@ static struct event_stream *new_stream(struct request *r, const struct event_que
     s->connection = r->connection;
     s->server = r->server;
     s->query = *query;
-    s->heartbeat_due_mono_ms = clock_mono_ms() + r->parts->config->events_heartbeat_ms;
+    put_off_heartbeat(s);
     s->source.server = r->server;
     s->source.whose = &s->query.whose;
     s->source.reader = (struct feed_reader){

@@ -17,6 +17,7 @@ struct http_server {
     struct MHD_Daemon *daemon;
     int listen_fd; /* libmicrohttpd closes it; -1 = none */
     char *url;
+    struct id id;          /* of this start of the program */
     bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
     atomic_bool is_quiesced;
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */

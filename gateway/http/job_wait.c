@@ -64,6 +64,8 @@ enum errc job_look_row(struct request *r, const struct job_row *row, struct job_
 enum errc job_look(struct request *r, struct id job, struct job_look *out, struct err *e)
 {
     AUTO(job_row_clear) struct job_row row = {.version = 0};
+    struct job_memo *memo = hub_memo(r->parts->hub);
+    struct memo_counts since = job_memo_counts(memo);
     struct store_reader *reader;
     enum st st;
 
@@ -78,7 +80,28 @@ enum errc job_look(struct request *r, struct id job, struct job_look *out, struc
     if (st != ST_OK || job_look_row(r, &row, out) != ERR_NONE) {
         return err_set(e, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
+    job_memo_put(memo, job, row.version, since);
     return ERR_NONE;
+}
+
+bool job_is_unchanged(struct request *r, struct id job, const char *unless_etag,
+                      char out[JOB_ETAG_SIZE])
+{
+    struct hub_view view;
+    int64_t version = 0;
+
+    if (unless_etag == NULL) {
+        return false;
+    }
+    if (hub_peek(r->parts->hub, job, &view)) {
+        memcpy(out, view.etag, JOB_ETAG_SIZE);
+        bytes_unref(view.json);
+    } else if (job_memo_get(hub_memo(r->parts->hub), job, &version)) {
+        job_etag(version, hub_position(r->parts->hub, job), out);
+    } else {
+        return false;
+    }
+    return etag_listed(unless_etag, out, true);
 }
 
 enum errc job_look_fresh(struct request *r, const struct job_row *row, struct job_look *out,

@@ -26,10 +26,14 @@ struct job_look {
 /* From the hub if it holds the job, else from the store. NOT_FOUND or STORE_UNAVAILABLE. */
 enum errc job_look(struct request *r, struct id job, struct job_look *out, struct err *e)
     MUST_CHECK;
-/* The same for a job whose row was committed a moment ago: spares the store while it waits. */
+/* True when the job is known to be as one of these entity tags (an If-None-Match field, NULL = none) says; `out`
+ * is that tag. Does not ask the store. */
+bool job_is_unchanged(struct request *r, struct id job, const char *unless_etag,
+                      char out[JOB_ETAG_SIZE]) MUST_CHECK;
+/* As job_look, for a job whose row was committed a moment ago: spares the store while it waits. */
 enum errc job_look_fresh(struct request *r, const struct job_row *row, struct job_look *out,
                          struct err *e) MUST_CHECK;
-/* The same for a row that was just read from the store. STORE_UNAVAILABLE. */
+/* As job_look, for a row that was just read from the store. STORE_UNAVAILABLE. */
 enum errc job_look_row(struct request *r, const struct job_row *row, struct job_look *out)
     MUST_CHECK;
 void job_look_clear(struct job_look *look);

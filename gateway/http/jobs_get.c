@@ -29,6 +29,7 @@ enum MHD_Result jobs_get(struct request *r)
 {
     const char *text = uri_param(&r->uri, "wait");
     int wait_s = 0;
+    char etag[JOB_ETAG_SIZE];
 
     if (text != NULL && !decimal_parse(text, 0, WAIT_MAX_S, &wait_s)) {
         struct err e;
@@ -41,5 +42,8 @@ enum MHD_Result jobs_get(struct request *r)
     r->wait.until_mono_ms = wait_s > 0 ? clock_mono_ms() + (int64_t)wait_s * 1000 : 0;
     r->wait.unless_etag = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
     r->wait.answer = answer;
+    if (wait_s == 0 && job_is_unchanged(r, r->id, r->wait.unless_etag, etag)) {
+        return reply_not_modified(r, etag, CACHE_REVALIDATE);
+    }
     return job_wait_run(r);
 }

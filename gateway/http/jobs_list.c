@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "core/job_json.h"
+#include "http/condition.h"
 #include "http/handlers.h"
 #include "http/job_query.h"
 #include "http/page.h"
@@ -59,7 +60,7 @@ static void write_rows(struct request *r, const struct page *page, struct json_o
     }
 }
 
-static enum MHD_Result answer(struct request *r, struct page *page)
+static enum MHD_Result answer(struct request *r, struct page *page, const char *etag)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(PAGE_MAX);
     struct json_out json = json_out_to(&text);
@@ -67,21 +68,27 @@ static enum MHD_Result answer(struct request *r, struct page *page)
 
     page_begin(&json);
     write_rows(r, page, &json);
-    return page_send(r, &json, &text, "/v1/jobs", has_more ? &page->row[page->count - 1].id : NULL);
+    return page_send(r, &json, &text, "/v1/jobs", has_more ? &page->row[page->count - 1].id : NULL,
+                     etag);
 }
 
 enum MHD_Result jobs_list(struct request *r)
 {
     AUTO(clear_page) struct page page = {.row = NULL};
     struct job_filter filter;
+    char etag[PAGE_ETAG_SIZE];
     struct err e;
 
     err_fresh(&e);
     if (job_query_parse(&r->uri, &filter, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
+    page_etag(r, PAGE_OF_VIEWS, etag);
+    if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
+        return reply_not_modified(r, etag, CACHE_REVALIDATE);
+    }
     if (read_page(r, &filter, &page) != ST_OK) {
         return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
-    return answer(r, &page);
+    return answer(r, &page, etag);
 }

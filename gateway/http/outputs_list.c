@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/job_json.h"
+#include "http/condition.h"
 #include "http/handlers.h"
 #include "http/list_query.h"
 #include "http/page.h"
@@ -62,16 +63,21 @@ enum MHD_Result outputs_list(struct request *r)
     struct output_filter filter = {.has_type = false};
     struct store_reader *reader = reader_get(r->server);
     bool has_more = false;
+    char etag[PAGE_ETAG_SIZE];
     struct err e;
 
     err_fresh(&e);
     if (read_query(&r->uri, &filter, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
+    page_etag(r, PAGE_OF_ROWS, etag);
+    if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
+        return reply_not_modified(r, etag, CACHE_REVALIDATE);
+    }
     page_begin(&gallery.json);
     if (reader == NULL ||
         store_output_list(reader, &filter, write_entry, &gallery, &has_more) != ST_OK) {
         return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
-    return page_send(r, &gallery.json, &text, "/v1/outputs", has_more ? &gallery.last : NULL);
+    return page_send(r, &gallery.json, &text, "/v1/outputs", has_more ? &gallery.last : NULL, etag);
 }

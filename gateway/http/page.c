@@ -1,5 +1,8 @@
 #include "http/page.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "http/list_query.h"
 #include "http/reply.h"
@@ -27,8 +30,17 @@ static void add_link(struct request *r, struct MHD_Response *response, const cha
     }
 }
 
+/* The counts begin anew with each start, at which the server's id is made. */
+void page_etag(struct request *r, enum page_of what, char out[PAGE_ETAG_SIZE])
+{
+    struct memo_counts counts = job_memo_counts(hub_memo(r->parts->hub));
+
+    (void)snprintf(out, PAGE_ETAG_SIZE, "\"%s-%" PRId64 "\"", r->server->id.text + ID_LEN - 12,
+                   what == PAGE_OF_ROWS ? counts.rows : counts.views);
+}
+
 enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *text, const char *path,
-                          const struct id *last)
+                          const struct id *last, const char *etag)
 {
     AUTO(bytes_unref_ptr) struct bytes *bytes = NULL;
     struct MHD_Response *response = NULL;
@@ -47,6 +59,8 @@ enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *tex
     }
     bytes = bytes_from_buf(text);
     response = reply_bytes(bytes, JSON_TYPE);
+    reply_header(response, MHD_HTTP_HEADER_ETAG, etag);
+    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_REVALIDATE);
     if (last != NULL) {
         add_link(r, response, path, cursor);
     }

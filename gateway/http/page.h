@@ -13,9 +13,15 @@ struct request;
 
 /* Begins {"data":[ ; the caller writes the elements. */
 void page_begin(struct json_out *o);
-/* Ends the page and sends it, with a Link header when there is more behind `last`. `path` is the list's
+/* What a list shows, for its ETag. */
+enum page_of { PAGE_OF_VIEWS, PAGE_OF_ROWS }; /* as bridge/job_memo.h counts them */
+#define PAGE_ETAG_SIZE 64
+/* The ETag of a list as it is now; to be taken before the store is asked. */
+void page_etag(struct request *r, enum page_of what, char out[PAGE_ETAG_SIZE]);
+
+/* Ends the page and sends it, with its ETag and with a Link header when there is more behind `last`. `path` is the list's
  * own. Takes the contents of text, to which o writes. */
 enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *text, const char *path,
-                          const struct id *last);
+                          const struct id *last, const char *etag);
 
 #endif

@@ -134,6 +134,7 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     enum errc rc;
 
     s->parts = *parts;
+    s->id = id_new();
     s->listen_fd = -1;
     s->is_loopback_only = strcmp(parts->config->auth_mode, "loopback") == 0;
     atomic_init(&s->is_quiesced, false);

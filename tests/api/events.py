@@ -6,9 +6,8 @@
         stream.until("job.succeeded", job)
 """
 import collections
-import http.client
 import json
-import select
+import socket
 import threading
 import time
 
@@ -19,7 +18,6 @@ Event = collections.namedtuple("Event", "id type job data json")
 
 _schema = None
 _schema_lock = threading.Lock()
-_last = collections.OrderedDict()
 
 
 def check_event(value):
@@ -34,36 +32,59 @@ def check_event(value):
     assert not errors, schema_gate.explain(errors)
 
 
+class Silence(AssertionError):
+    """Nothing came in time."""
+
+
+class Cut(AssertionError):
+    """The connection is gone."""
+
+
 class Stream:
     """One stream. `last_id` is what a browser would send as Last-Event-ID."""
 
-    def __init__(self, gateway, path, last_id=None, headers=None, check=True, sndbuf=None):
+    def __init__(self, gateway, path, last_id=None, headers=None, check=True):
         self.last_id = last_id
         self.retry = None
         self.heartbeats = 0
-        self.is_over = False
         self._check = check
-        self._buffer = b""
-        self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
-        fields = {"Accept": "text/event-stream", **(headers or {})}
+        self._raw = b""  # as it came, after the header
+        self._buffer = b""  # out of its chunks
+        self._is_over = False
+        self._sock = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+        fields = {"Host": "localhost", "Accept": "text/event-stream", **(headers or {})}
         if last_id is not None:
             fields["Last-Event-ID"] = str(last_id)
-        self._connection.request("GET", path, headers=fields)
-        self._response = self._connection.getresponse()
-        self.status = self._response.status
-        self.headers = self._response.getheaders()
-        is_stream = self.status == 200
-        body = b"" if is_stream else self._response.read()
-        self.answer = Answer(self.status, self.headers, body)
+        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        self._sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        self._read_header()
+        self.answer = Answer(self.status, self.headers, b"" if self.status == 200 else self._read_body())
         if check:
             check_answer("GET", path, self.answer)
-        if is_stream:
+        if self.status == 200:
             assert self.answer.header("Content-Type") == "text/event-stream"
             assert self.answer.header("Cache-Control") == "no-store"
             assert self.answer.header("X-Accel-Buffering") == "no"
+            assert self.answer.header("Transfer-Encoding") == "chunked"
+
+    def _read_header(self):
+        while b"\r\n\r\n" not in self._raw:
+            piece = self._sock.recv(65536)
+            assert piece, f"the connection ended in the header: {self._raw!r}"
+            self._raw += piece
+        header, self._raw = self._raw.split(b"\r\n\r\n", 1)
+        first, *lines = header.decode("latin-1").split("\r\n")
+        self.status = int(first.split()[1])
+        self.headers = [tuple(line.split(": ", 1)) for line in lines]
+
+    def _read_body(self):
+        length = next(int(value) for name, value in self.headers if name == "Content-Length")
+        while len(self._raw) < length:
+            self._raw += self._sock.recv(65536)
+        return self._raw
 
     def close(self):
-        self._connection.close()
+        self._sock.close()
 
     def __enter__(self):
         return self
@@ -71,33 +92,46 @@ class Stream:
     def __exit__(self, *_):
         self.close()
 
-    def fileno(self):
-        return self._connection.sock.fileno()
+    def _unchunk(self):
+        """Moves whole chunks on."""
+        while not self._is_over and b"\r\n" in self._raw:
+            size, rest = self._raw.split(b"\r\n", 1)
+            length = int(size, 16)
+            if len(rest) < length + 2:
+                return
+            assert rest[length:length + 2] == b"\r\n"
+            self._buffer += rest[:length]
+            self._raw = rest[length + 2:]
+            self._is_over = length == 0
 
     def _block(self, timeout):
-        """The next block of lines; None at the end of the stream."""
+        """The next block of lines; None at the end of the stream. Silence when nothing comes in time."""
         until = time.monotonic() + timeout
+        if timeout <= 0:
+            raise Silence("nothing but comments came in time")
+        self._unchunk()
         while b"\n\n" not in self._buffer:
-            left = until - time.monotonic()
-            assert left > 0, f"nothing came within {timeout} s; at hand: {self._buffer!r}"
-            self._connection.sock.settimeout(left)
-            try:
-                piece = self._response.read1(65536)
-            except TimeoutError:
-                raise AssertionError(f"nothing came within {timeout} s") from None
-            if not piece:
+            if self._is_over:
                 assert not self._buffer, "the stream ended in the middle of an event"
                 return None
-            self._buffer += piece
+            self._sock.settimeout(max(0.001, until - time.monotonic()))
+            try:
+                piece = self._sock.recv(65536)
+            except TimeoutError:
+                raise Silence(f"nothing came within {timeout} s; at hand: {self._buffer!r}") from None
+            if not piece:
+                raise Cut("the connection ended before the stream did")
+            self._raw += piece
+            self._unchunk()
         block, self._buffer = self._buffer.split(b"\n\n", 1)
         return block.decode()
 
     def next(self, timeout=20):
         """The next event; None when the stream has ended."""
+        until = time.monotonic() + timeout
         while True:
-            block = self._block(timeout)
+            block = self._block(until - time.monotonic())
             if block is None:
-                self.is_over = True
                 return None
             fields = collections.defaultdict(list)
             for line in block.split("\n"):
@@ -136,15 +170,16 @@ class Stream:
         return list(iter(lambda: self.next(timeout), None))
 
     def quiet(self, seconds):
-        """Events of the next seconds, however few."""
+        """Events of the next seconds, however few; also when the stream ends meanwhile."""
         seen, until = [], time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if b"\n\n" not in self._buffer and not select.select([self], [], [], left)[0]:
-                break
             try:
-                seen.append(self.next(max(0.05, left)))
-            except AssertionError:
+                event = self.next(left)
+            except (Silence, Cut, ConnectionError):
                 break
+            if event is None:
+                break
+            seen.append(event)
         return seen
 
 
