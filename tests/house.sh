@@ -73,7 +73,7 @@ check_calls() {
 }
 
 check_includes() {
-    only 'microhttpd' 'gateway/http/[^:]*'
+    only 'microhttpd' 'gateway/http/[^:]*|discord-adapter/link/http_in\.c'
     only 'libwebsockets' 'gateway/net/(loop|ws)\.c'
     only 'curl/' 'gateway/net/(loop\.c|http_[^:]*)|gateway/cli/client\.c|gateway/fetch/[^:]*'
     only 'sqlite3' 'gateway/store/store_sqlite[^:]*'

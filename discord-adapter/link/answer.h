@@ -4,7 +4,8 @@
  * @original and follow-ups for 15 minutes. Who takes long calls answer_in_time() at the beginning: when nothing was said after
  * 1.2 s (2 s for components), it defers by itself, and the first answer becomes an edit. Nobody has to know which it was.
  *
- * Counted: shared by a job's tracker and a handler; freed with the last. Threads: the loop's.
+ * Counted: shared by a job's tracker and a handler; freed with the last. After discord_free it says nothing any more, and may still be
+ * unreferenced. Threads: the loop's.
  */
 #ifndef CGD_LINK_ANSWER_H
 #define CGD_LINK_ANSWER_H
@@ -18,11 +19,13 @@
 
 struct answer;
 
-/* The interaction is borrowed for the call. `respond` NULL: by callback; else the first answer goes there as the JSON text of an HTTP
- * response (once). */
+/* Where the first answer goes when the interaction came over HTTP: the JSON text of the response, or NULL when there is nothing to say.
+ * Called once. False: it is too late for a response, and the callback is to be used. */
+typedef bool answer_respond(void *arg, const char *json, const struct message *files);
+
+/* The interaction is borrowed for the call. `respond` NULL: by callback. */
 struct answer *answer_new(struct loop *loop, struct discord *d, const struct interaction *i,
-                          void (*respond)(void *arg, const char *json, const struct message *files),
-                          void *arg) MUST_CHECK;
+                          answer_respond *respond, void *arg) MUST_CHECK;
 /* For an interaction that was answered before this process began (its token may still live). */
 struct answer *answer_resume(struct loop *loop, struct discord *d, const char *app,
                              const char *interaction, const char *token, bool is_ephemeral)
@@ -47,6 +50,9 @@ void answer_whisper_text(struct answer *a, const char *text);
 /* First answers only: bug_if otherwise. Both are taken over. */
 void answer_modal(struct answer *a, cJSON *modal);
 void answer_choices(struct answer *a, cJSON *choices);
+
+/* Nothing is to be said: a repetition, which was answered when it came first. */
+void answer_never(struct answer *a);
 
 bool answer_is_begun(const struct answer *a); /* something was said or deferred */
 bool answer_is_ephemeral(const struct answer *a);

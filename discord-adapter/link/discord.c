@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "link/discord_parts.h"
+#include "wire/read.h"
 
 #define GLOBAL_PER_SECOND 50
 #define CALLBACK_MS       2500
@@ -39,6 +40,7 @@ struct discord *discord_new(struct loop *loop, const struct discord_config *conf
     d->queue_by_key = map_new();
     list_init(&d->queues);
     list_init(&d->loose);
+    list_init(&d->followers);
     return d;
 }
 
@@ -51,11 +53,23 @@ static void free_calls(struct list *calls)
     }
 }
 
+static void let_go(struct list *followers)
+{
+    struct list *node = NULL;
+
+    while ((node = list_shift(followers)) != NULL) {
+        struct discord_follower *f = container_of(node, struct discord_follower, node);
+
+        f->gone(f);
+    }
+}
+
 void discord_free(struct discord *d)
 {
     if (d == NULL) {
         return;
     }
+    let_go(&d->followers);
     free_calls(&d->loose);
     list_each(node, next, &d->queues) {
         struct call_queue *q = container_of(node, struct call_queue, node);
@@ -184,15 +198,61 @@ struct discord_call *discord_callback(struct discord *d, const char *interaction
     return c;
 }
 
-/* Of the routes whose token is in the path: that is what their rates are counted by. */
-static struct discord_call *start_by_token(struct discord_call *c, const char *app,
-                                           const char *token, discord_done *done, void *arg)
+struct discord_call *discord_go(struct discord_call *c, discord_done *done, void *arg)
 {
-    AUTO(free_ptr) char *major = xasprintf("%s/%s", app, token);
-
     c->done = done;
     c->arg = arg;
-    discord_enqueue(c, major, true);
+    discord_enqueue(c);
+    return c;
+}
+
+struct discord_call *discord_prepare_edit(struct discord *d, const char *app, const char *token,
+                                          const struct message *m)
+{
+    struct discord_call *c = make_call(d, "PATCH", "/webhooks/{}/{}/messages/@original",
+                                       (const char *const[]){app, token, NULL});
+
+    take_message(c, m, true);
+    c->major = xasprintf("%s/%s", app, token);
+    return c;
+}
+
+struct discord_call *discord_prepare_get_original(struct discord *d, const char *app,
+                                                  const char *token)
+{
+    struct discord_call *c = make_call(d, "GET", "/webhooks/{}/{}/messages/@original",
+                                       (const char *const[]){app, token, NULL});
+
+    c->is_repeatable = true;
+    c->major = xasprintf("%s/%s", app, token);
+    return c;
+}
+
+static void make_ephemeral(struct discord_call *c)
+{
+    cJSON *tree = require_memory(cJSON_Parse(c->body));
+    cJSON *flags =
+        cJSON_CreateNumber((double)(read_int(tree, "flags", 0) | MESSAGE_FLAG_EPHEMERAL));
+
+    read_replace(tree, "flags", flags);
+    cJSON_Delete(flags);
+    free(c->body);
+    c->body = require_memory(cJSON_PrintUnformatted(tree));
+    cJSON_Delete(tree);
+}
+
+struct discord_call *discord_prepare_follow_up(struct discord *d, const char *app,
+                                               const char *token, const struct message *m,
+                                               bool is_ephemeral)
+{
+    struct discord_call *c =
+        make_call(d, "POST", "/webhooks/{}/{}?wait=true", (const char *const[]){app, token, NULL});
+
+    take_message(c, m, false);
+    c->major = xasprintf("%s/%s", app, token);
+    if (is_ephemeral) {
+        make_ephemeral(c);
+    }
     return c;
 }
 
@@ -200,12 +260,10 @@ struct discord_call *discord_edit_original(struct discord *d, const char *app, c
                                            const struct message *m, bool urgent, discord_done *done,
                                            void *arg)
 {
-    struct discord_call *c = make_call(d, "PATCH", "/webhooks/{}/{}/messages/@original",
-                                       (const char *const[]){app, token, NULL});
+    struct discord_call *c = discord_prepare_edit(d, app, token, m);
 
-    take_message(c, m, true);
     c->is_urgent = urgent;
-    return start_by_token(c, app, token, done, arg);
+    return discord_go(c, done, arg);
 }
 
 struct discord_call *discord_delete_original(struct discord *d, const char *app, const char *token,
@@ -215,27 +273,22 @@ struct discord_call *discord_delete_original(struct discord *d, const char *app,
                                        (const char *const[]){app, token, NULL});
 
     c->is_repeatable = true;
-    return start_by_token(c, app, token, done, arg);
+    c->major = xasprintf("%s/%s", app, token);
+    return discord_go(c, done, arg);
 }
 
 struct discord_call *discord_follow_up(struct discord *d, const char *app, const char *token,
                                        const struct message *m, discord_done *done, void *arg)
 {
-    struct discord_call *c =
-        make_call(d, "POST", "/webhooks/{}/{}?wait=true", (const char *const[]){app, token, NULL});
-
-    take_message(c, m, false);
-    return start_by_token(c, app, token, done, arg);
+    return discord_go(discord_prepare_follow_up(d, app, token, m, false), done, arg);
 }
 
 static struct discord_call *start_by_bot(struct discord_call *c, const char *major,
                                          discord_done *done, void *arg)
 {
     c->is_bot = true;
-    c->done = done;
-    c->arg = arg;
-    discord_enqueue(c, major, false);
-    return c;
+    c->major = xstrdup_or_null(major);
+    return discord_go(c, done, arg);
 }
 
 struct discord_call *discord_post(struct discord *d, const char *channel, const struct message *m,

@@ -8,7 +8,14 @@
 #include "link/discord.h"
 #include "wire/rate.h"
 
-#define DISCORD_ANSWER_MAX (8 << 20)
+#define DISCORD_ANSWER_MAX     (8 << 20)
+#define MESSAGE_FLAG_EPHEMERAL 64
+
+/* Who holds calls beyond its owner's hands, and must let go of them when Discord is closed. */
+struct discord_follower {
+    struct list node;
+    void (*gone)(struct discord_follower *f);
+};
 
 struct discord {
     struct loop *loop;
@@ -19,6 +26,7 @@ struct discord {
     struct map *queue_by_key;
     struct list queues;
     struct list loose; /* calls that are in no queue */
+    struct list followers;
     struct discord_counts counts;
     bool is_refused;
     bool is_stop_told;
@@ -50,6 +58,7 @@ struct discord_call {
     const char *method;       /* a constant */
     char *url;
     char *route; /* for the log: nothing secret is in it */
+    char *major; /* NULL = none */
     char *body;  /* NULL = none */
     struct call_file file[MESSAGE_FILES_MAX];
     size_t file_count;
@@ -75,7 +84,16 @@ struct discord_call *discord_call_new(struct discord *d, const char *method, con
                                       const char *route, char *body) MUST_CHECK;
 void discord_call_free(struct discord_call *c);
 /* Puts it into the queue of its route, and sends what may be sent. */
-void discord_enqueue(struct discord_call *c, const char *major, bool is_exempt);
+void discord_enqueue(struct discord_call *c);
+/* Calls by a token that are held back until discord_go: what may only go after something else. */
+struct discord_call *discord_prepare_edit(struct discord *d, const char *app, const char *token,
+                                          const struct message *m) MUST_CHECK;
+struct discord_call *discord_prepare_follow_up(struct discord *d, const char *app,
+                                               const char *token, const struct message *m,
+                                               bool is_ephemeral) MUST_CHECK;
+struct discord_call *discord_prepare_get_original(struct discord *d, const char *app,
+                                                  const char *token) MUST_CHECK;
+struct discord_call *discord_go(struct discord_call *c, discord_done *done, void *arg);
 /* Sends it past all queues, now. */
 void discord_send_now(struct discord_call *c);
 

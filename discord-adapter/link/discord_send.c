@@ -61,6 +61,7 @@ void discord_call_free(struct discord_call *c)
     buf_clear(&c->received);
     free(c->url);
     free(c->route);
+    free(c->major);
     free(c->body);
     free(c);
 }
@@ -470,7 +471,8 @@ static void on_refused(void *arg)
                     .status = 401, .reason = "Discord does not accept the bot's token any more"});
 }
 
-void discord_enqueue(struct discord_call *c, const char *major, bool is_exempt)
+/* Token routes are not counted by the bot's limit, and their rates by the token. */
+void discord_enqueue(struct discord_call *c)
 {
     struct discord *d = c->d;
 
@@ -478,7 +480,7 @@ void discord_enqueue(struct discord_call *c, const char *major, bool is_exempt)
         loop_timer_set(d->loop, &c->timer, 0, on_refused, c);
         return;
     }
-    c->queue = find_queue(d, c->route, major, is_exempt);
+    c->queue = find_queue(d, c->route, c->major, !c->is_bot);
     list_remove(&c->node);
     list_push(place_in(c->queue, c->is_urgent), &c->node);
     d->counts.waiting++;

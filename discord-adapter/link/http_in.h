@@ -23,8 +23,9 @@ enum errc http_in_open(struct loop *loop, const char *listen, const char *public
                        void *arg, struct http_in **out, struct err *e) MUST_CHECK;
 void http_in_close(struct http_in *h); /* NULL is fine */
 const char *http_in_address(const struct http_in *h);
-/* Answers it, once; an answer with files is multipart. The handle is gone afterwards. When 2.8 s pass without, 202 is answered and
- * whatever is said later goes by callback: false then. */
+/* Answers it, once; an answer with files is multipart, json NULL is a 202 without content. The handle is gone afterwards. When 2.8 s pass
+ * without, 202 is answered and whatever is said later goes by callback: false then. Each request has to be answered before http_in_close,
+ * or never. */
 bool http_in_respond(struct http_in_request *request, const char *json,
                      const struct message *files);
 
