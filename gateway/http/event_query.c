@@ -21,30 +21,30 @@ enum event_form event_form_of(const char *accept)
     return poll > stream ? FORM_POLL : FORM_STREAM;
 }
 
-/* A type, or a word for several. */
-static bool add_types(struct span word, unsigned *types)
+static bool is_prefix(const char *prefix, const char *text)
 {
-    static const struct {
-        const char *prefix;
-        const char *word;
-    } FAMILY[] = {{"job.", "job.*"}, {"backend.", "backend.*"}};
-    bool is_durable = span_is(word, "durable");
-    bool is_passing = span_is(word, "passing");
-    unsigned before = *types;
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_meant(struct span word, enum event_type type)
+{
+    const char *name = event_type_word(type);
+
+    return span_is(word, name) || (span_is(word, "durable") && event_is_durable(type)) ||
+           (span_is(word, "passing") && !event_is_durable(type)) ||
+           (span_is(word, "job.*") && is_prefix("job.", name)) ||
+           (span_is(word, "backend.*") && is_prefix("backend.", name));
+}
+
+/* The types that a word stands for; 0 = it is none of ours. */
+static unsigned types_of(struct span word)
+{
+    unsigned types = 0;
 
     for (size_t i = 0; i < EVENT_TYPE_COUNT; i++) {
-        enum event_type type = (enum event_type)i;
-        const char *name = event_type_word(type);
-        bool is_meant = span_is(word, name) || (is_durable && event_is_durable(type)) ||
-                        (is_passing && !event_is_durable(type));
-
-        for (size_t k = 0; k < COUNT_OF(FAMILY); k++) {
-            is_meant |= span_is(word, FAMILY[k].word) &&
-                        strncmp(name, FAMILY[k].prefix, strlen(FAMILY[k].prefix)) == 0;
-        }
-        *types |= is_meant ? 1U << i : 0;
+        types |= is_meant(word, (enum event_type)i) ? 1U << i : 0;
     }
-    return *types != before || (before != 0 && (is_durable || is_passing));
+    return types;
 }
 
 static void read_types(const struct uri *uri, struct event_query *out, struct err *e)
@@ -53,9 +53,9 @@ static void read_types(const struct uri *uri, struct event_query *out, struct er
 
     while (at != NULL) {
         size_t len = strcspn(at, ",");
-        unsigned types = 0;
+        unsigned types = types_of((struct span){at, len});
 
-        if (!add_types((struct span){at, len}, &types)) {
+        if (types == 0) {
             (void)err_param(e, "types",
                             "must be types of events, or durable, passing, job.* or backend.*, "
                             "separated by commas");

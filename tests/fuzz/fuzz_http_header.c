@@ -1,10 +1,13 @@
 /* fuzz_http_header.c - any bytes as the value of each header field that is read.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
 #include "http/condition.h"
+#include "http/event_query.h"
 #include "http/header.h"
 
 #define DISPOSITION_MAX (1U << 20)
@@ -45,6 +48,35 @@ static void check_disposition(const char *name)
     }
 }
 
+/* As a Last-Event-ID: digits are that number, all else is none of ours. */
+static void check_last_event_id(const char *field)
+{
+    struct uri uri = {.param_count = 0};
+    struct event_query query;
+    struct err e = ERR_INIT;
+    char again[24];
+
+    bug_if(event_query_parse(&uri, field, FORM_STREAM, &query, &e) != ERR_NONE);
+    bug_if(query.has_after != (*field != '\0'));
+    if (query.has_after && query.after >= 0) {
+        (void)snprintf(again, sizeof again, "%" PRId64, query.after);
+        bug_if(strcmp(again, field + strspn(field, "0")) != 0 &&
+               (query.after != 0 || strspn(field, "0") != strlen(field)));
+    }
+}
+
+static void check_accept(const char *field)
+{
+    int stream = accept_weight(field, "text/event-stream");
+    int json = accept_weight(field, "application/json");
+    enum event_form form = event_form_of(field);
+
+    bug_if(stream < 0 || stream > 4003 || json < 0 || json > 4003);
+    bug_if(form == FORM_NONE && (stream > 0 || json > 0));
+    bug_if(form == FORM_POLL && json == 0);
+    bug_if(json > 0 && strstr(field, "*/*") == NULL && strcasestr(field, "application/") == NULL);
+}
+
 static void check_hosts(struct span field)
 {
     (void)host_is_loopback(field);
@@ -69,6 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_range(field);
     check_etags(field);
     check_disposition(field);
+    check_last_event_id(field);
+    check_accept(field);
     check_hosts(span_of(field));
     framing_field(&framing, span_of(field), (struct span){(const char *)data, size});
     bug_if(framing_check(&framing, "HTTP/1.1", &e) == ERR_NONE && !framing.has_host);

@@ -1,4 +1,4 @@
-/* fuzz_http_target.c - any bytes as the target of a request: read, routed, and as a query of GET /v1/jobs.
+/* fuzz_http_target.c - any bytes as the target of a request: read, routed, and as a query of GET /v1/jobs and /v1/events.
  *
  * What was understood and is written again must be understood the same.
  */
@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "http/event_query.h"
 #include "http/job_query.h"
 #include "http/list_query.h"
 #include "http/route.h"
@@ -84,6 +85,25 @@ static void check_filter(const struct uri *uri)
     bug_if(code != ERR_NONE && e.item_count == 0);
 }
 
+static void check_events(const struct uri *uri, enum event_form form)
+{
+    struct err e = ERR_INIT;
+    struct event_query query;
+    enum errc code = event_query_parse(uri, NULL, form, &query, &e);
+
+    bug_if(code != ERR_NONE && (code != ERR_INVALID_PARAMETER || e.item_count == 0));
+    if (code == ERR_NONE) {
+        bug_if((query.types & ~EVENT_TYPES_ALL) != 0);
+        bug_if((uri_param(uri, "types") != NULL) != (query.types != 0));
+        bug_if(query.has_after != (uri_param(uri, "after") != NULL) ||
+               (query.has_after && query.after < 0));
+        bug_if(query.wait_s < 0 || query.wait_s > 60 || query.limit < 1 || query.limit > 500);
+        bug_if(query.whose.metadata_count > EVENT_METADATA_MAX);
+        /* A browser that comes back sends both. */
+        bug_if(event_query_parse(uri, "7", form, &query, &e) != ERR_NONE || query.after != 7);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(uri_clear) struct uri uri;
@@ -97,6 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_texts(&uri);
     check_route(&uri);
     check_filter(&uri);
+    check_events(&uri, FORM_STREAM);
+    check_events(&uri, FORM_POLL);
     check_next_page(&uri);
     return 0;
 }
