@@ -135,6 +135,7 @@ class Socket:
         self._skip = ["User-Agent"] if agent is None else []
         self._loop = asyncio.new_event_loop()
         self._socket: Any = None
+        self._parting: Any = None
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
         self._thread.start()
@@ -150,6 +151,8 @@ class Socket:
                     self._opened.set()
                     async for message in socket:
                         self._keep(message)
+                    if self._parting is not None:
+                        await self._parting
                     self.code = socket.close_code
         except aiohttp.ClientError as error:
             self.error = error
@@ -167,8 +170,12 @@ class Socket:
         asyncio.run_coroutine_threadsafe(self._socket.send_str(text), self._loop).result(10)
 
     def close(self, code: int = 4000) -> None:
-        asyncio.run_coroutine_threadsafe(self._socket.close(code=code), self._loop).result(10)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._part, code)
         self._thread.join(10)
+
+    def _part(self, code: int) -> None:
+        self._parting = self._parting or self._loop.create_task(self._socket.close(code=code))
 
     def wait(self, op: Any = 0, event: Optional[str] = None, count: int = 1, timeout: float = 5.0) -> Dict[str, Any]:
         """The count-th payload of that kind."""

@@ -50,6 +50,8 @@ class Connection:
             "resume": None, "replayed": 0, "heartbeats": 0, "first_beat": None, "client_close": None,
             "server_close": None, "ended": None}
         self._queue: "asyncio.Queue[Tuple]" = asyncio.Queue()
+        #: done when our close frame is out and answered
+        self._closing: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
         self._zlib = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
         self._received: Deque[float] = deque()
         self._hello_at = 0.0
@@ -64,6 +66,8 @@ class Connection:
         try:
             await self._greet()
             await self._read()
+            if self.record["server_close"] is not None:
+                await asyncio.wait([self._closing], timeout=3.0)
         finally:
             self.is_open = False
             for task in tasks:
@@ -302,6 +306,7 @@ class Connection:
             self.record["server_close"] = more[0]
             self.is_open = False
             await self.socket.close(code=more[0], message=more[1].encode())
+            self._closing.done() or self._closing.set_result(None)
         elif what == "half" and transport is not None:
             whole = frame(json.dumps({"op": 0, "s": None, "t": "HALF", "d": {"text": "x" * 500}}).encode(), 1, True)
             transport.write(whole[:len(whole) // 2])
