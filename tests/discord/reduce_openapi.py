@@ -17,6 +17,7 @@ from typing import Any, Dict, Set
 ROUTES: Dict[str, tuple] = {
     "/gateway/bot": ("get",),
     "/applications/@me": ("get",),
+    "/oauth2/applications/@me": ("get",),  # what older clients ask instead
     "/users/@me": ("get",),
     "/users/@me/channels": ("post",),
     "/applications/{application_id}/commands": ("get", "put"),

@@ -33,6 +33,7 @@ class Routes:
         self.handlers: Dict[str, Handler] = {
             "GET /gateway/bot": lambda _: Answer(200, self._gateway_info()),
             "GET /applications/@me": self._application,
+            "GET /oauth2/applications/@me": self._application,
             "GET /users/@me": self._me,
             "POST /users/@me/channels": self._open_dm,
             "GET " + commands: self._commands, "PUT " + commands: self._set_commands,
