@@ -358,7 +358,10 @@ struct discord_call *discord_request(struct discord *d, const char *method, cons
 {
     const char *known = method_of(method);
     AUTO(free_ptr) char *url = xasprintf("%s%s", d->api_base, path);
-    AUTO(free_ptr) char *name = xasprintf("%s %s", known, route);
+    size_t len = strlen(known);
+    bool has_method = strncmp(route, known, len) == 0 && route[len] == ' ';
+    AUTO(free_ptr)
+    char *name = xasprintf("%s%s%s", has_method ? "" : known, has_method ? "" : " ", route);
     struct discord_call *c = discord_call_new(d, known, url, name, xstrdup_or_null(body));
 
     c->is_repeatable = strcmp(known, "POST") != 0;

@@ -76,7 +76,8 @@ struct discord_call *discord_delete(struct discord *d, const char *channel, cons
 /* POST /users/@me/channels: json.id is the channel of direct messages. */
 struct discord_call *discord_open_dm(struct discord *d, const char *user, discord_done *done,
                                      void *arg);
-/* Any other: method, path below the base, JSON text or NULL. `route` is the template for rate limits. */
+/* Any other: method, path below the base, JSON text or NULL. `route` is the template for rate limits and the log; the method before it may be
+ * left out. */
 struct discord_call *discord_request(struct discord *d, const char *method, const char *path,
                                      const char *route, const char *body, discord_done *done,
                                      void *arg);
