@@ -34,7 +34,7 @@ FakeDiscord
   settings   setting("interval_ms", 500) answer_limit token_life identify_every session_life remaining
              max_concurrency shards_required old_edits require_allowed_mentions; new_token(text)
   HTTP       interactions_endpoint(url or None): from then on interactions are posted there, signed
-  pictures   screenshot(message, path)
+  pictures   screenshot(message or messages, path, width=640), html(message or messages)
 
 Interaction  id token payload  wait_answer(timeout=3) -> {"type","data",...}  answers  choices()  modal()  message()
              messages() (all that belong to it: answers, follow-ups, messages that refer to them)  edits (history)
@@ -58,6 +58,8 @@ import time
 import urllib.parse
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Union
+
+from fake_discord.picture import Painter, photograph
 
 FOLDER = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # Debian's: the packages are for that one
@@ -585,6 +587,18 @@ class FakeDiscord:
     def sign(self, body: str, timestamp: Optional[str] = None) -> Dict[str, str]:
         """The headers of a request to the endpoint."""
         return self.call("sign", body=body, timestamp=timestamp)
+
+    # -- pictures for the documentation ---------------------------------------------------------------------------
+
+    def html(self, messages: Union[Message, Iterable[Message]]) -> str:
+        """As a reader sees them, in plain HTML of our own."""
+        messages = [messages] if isinstance(messages, Message) else list(messages)
+        painter = Painter(lambda key: self.file(key).data, lambda key: self.call("name", user=key))
+        return painter.page([message.json for message in messages])
+
+    def screenshot(self, messages: Union[Message, Iterable[Message]], path: Union[str, Path], width: int = 640) -> None:
+        """The same as a PNG. Needs chromium."""
+        photograph(self.html(messages), Path(path), width)
 
 
 def _id(message: Union[Message, str]) -> str:

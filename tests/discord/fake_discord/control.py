@@ -154,6 +154,10 @@ class Control:
     def do_payload(self, interaction: str) -> Dict[str, Any]:
         return self._world.interactions[interaction].payload
 
+    def do_name(self, user: str) -> str:
+        found = self._world.users.get(user)
+        return "unknown" if found is None else found.global_name or found.name
+
     def do_message(self, message: str) -> Dict[str, Any]:
         return self._message(self._world.messages[message])
 
