@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "core/arrival.h"
 #include "core/job.h"
+#include "core/preference.h"
 #include "core/submit.h"
 
 enum cmd_kind {
@@ -31,6 +32,8 @@ enum cmd_kind {
     CMD_DELETE,
     CMD_ASSET_PUT,
     CMD_ASSET_DELETE,
+    CMD_PREFERENCE_PUT,
+    CMD_PREFERENCE_DELETE,
     CMD_REFRESH_NODES /* every ComfyUI is asked anew what it has; answered before they are */
 };
 
@@ -49,15 +52,17 @@ struct cmd {
     const char *if_match;          /* PATCH: the ETag text that must hold; NULL = any */
     const struct asset *asset;     /* ASSET_PUT */
     struct id asset_id;            /* ASSET_DELETE */
+    struct preference preference;  /* PREFERENCE_PUT; its key for PREFERENCE_DELETE */
 
     /* What came of it. */
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
-                          IDEMPOTENCY_KEY_REUSE, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
+                          IDEMPOTENCY_KEY_REUSE, QUOTA_EXCEEDED, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
     char detail[320]; /* as long as struct err keeps it */
     bool is_replay;   /* SUBMIT: `job` names the job of the first request */
     bool had_ended;   /* CANCEL: nothing was left to cancel */
     bool is_known;    /* ASSET_PUT: the owner has this content; `known`, for the request to clear */
     struct asset known;
+    bool is_new; /* PREFERENCE_PUT */
 };
 
 struct inbox;

@@ -25,8 +25,9 @@ static void refuse_by_store(struct cmd *c, enum st st)
     switch (st) {
     case ST_NONE:
         refuse(c, ERR_NOT_FOUND,
-               c->kind == CMD_ASSET_DELETE ? "There is no asset of this id."
-                                           : "There is no job of this id.");
+               c->kind == CMD_ASSET_DELETE        ? "There is no asset of this id."
+               : c->kind == CMD_PREFERENCE_DELETE ? "There is no preference of this key."
+                                                  : "There is no job of this id.");
         return;
     case ST_FULL:
         refuse(c, ERR_INSUFFICIENT_STORAGE, "The disk is full; nothing was changed.");
@@ -165,6 +166,8 @@ void commands_collect(struct engine *e)
             break;
         case CMD_ASSET_PUT:
         case CMD_ASSET_DELETE:
+        case CMD_PREFERENCE_PUT:
+        case CMD_PREFERENCE_DELETE:
             break; /* all is done in the transaction */
         case CMD_REFRESH_NODES:
             refresh_nodes(e, c);
@@ -223,6 +226,27 @@ static enum st write_asset(struct engine *e, struct cmd *c)
     return st;
 }
 
+static enum st write_preference(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_preference(struct engine *e, struct cmd *c)
+{
+    enum st st = ST_OK;
+
+    c->preference.owner = c->owner;
+    if (c->kind == CMD_PREFERENCE_PUT) {
+        st = store_preference_put(e->writer, &c->preference, e->config->preferences_max_keys,
+                                  &c->is_new);
+    } else {
+        st = store_preference_delete(e->writer, c->owner, c->preference.key);
+    }
+    if (st == ST_CONFLICT) {
+        refuse(c, ERR_QUOTA_EXCEEDED,
+               "There are as many preferences as preferences_max_keys allows.");
+    } else if (st == ST_NONE) {
+        refuse_by_store(c, st);
+    }
+    return st == ST_CONFLICT || st == ST_NONE ? ST_OK : st;
+}
+
 static enum st write_delete(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_delete(struct engine *e, struct cmd *c)
 {
@@ -246,6 +270,9 @@ static enum st write_command(struct engine *e, struct cmd *c)
     case CMD_ASSET_PUT:
     case CMD_ASSET_DELETE:
         return write_asset(e, c);
+    case CMD_PREFERENCE_PUT:
+    case CMD_PREFERENCE_DELETE:
+        return write_preference(e, c);
     case CMD_CANCEL:
     case CMD_PATCH:
     case CMD_REFRESH_NODES:

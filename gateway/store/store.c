@@ -176,6 +176,30 @@ enum st store_writer_files(struct store_writer *w, struct id job, struct job_fil
     return w->ops->writer_files(w, job, out, out_count);
 }
 
+enum st store_preference_put(struct store_writer *w, const struct preference *p, int64_t max,
+                             bool *is_new)
+{
+    return w->ops->preference_put(w, p, max, is_new);
+}
+
+enum st store_preference_delete(struct store_writer *w, const char *owner, const char *key)
+{
+    return w->ops->preference_delete(w, owner, key);
+}
+
+enum st store_preference(struct store_reader *r, const char *owner, const char *key,
+                         struct buf *out)
+{
+    return r->ops->preference(r, owner, key, out);
+}
+
+enum st store_preferences(struct store_reader *r, const struct preference_filter *filter,
+                          void (*visit)(void *arg, const struct preference *p), void *arg,
+                          bool *has_more)
+{
+    return r->ops->preferences(r, filter, visit, arg, has_more);
+}
+
 enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct asset *known)
 {
     return w->ops->asset_insert(w, a, known);

@@ -23,6 +23,7 @@
 #include "core/asset.h"
 #include "core/event.h"
 #include "core/job.h"
+#include "core/preference.h"
 
 enum st {
     ST_OK,
@@ -114,6 +115,12 @@ enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct
     MUST_CHECK;
 /* `owner` NULL = whosever it is. */
 enum st store_asset_delete(struct store_writer *w, struct id asset, const char *owner) MUST_CHECK;
+
+/* Makes or replaces it. ST_CONFLICT when it would be new and its owner has `max` already. */
+enum st store_preference_put(struct store_writer *w, const struct preference *p, int64_t max,
+                             bool *is_new) MUST_CHECK;
+enum st store_preference_delete(struct store_writer *w, const char *owner, const char *key)
+    MUST_CHECK;
 
 /* What is past its time, the oldest first, at most `limit`. All is read before the first visit, for the
  * visitor may write. Starred jobs and jobs that have not ended are never given. */
@@ -210,6 +217,19 @@ enum st store_output_list(struct store_reader *r, const struct output_filter *fi
  * borrows the row, whose metadata is SPAN_NONE. */
 enum st store_events(struct store_reader *r, struct id job, int64_t after, int limit,
                      void (*visit)(void *arg, const struct event_row *row), void *arg) MUST_CHECK;
+/* Appends the value. */
+enum st store_preference(struct store_reader *r, const char *owner, const char *key,
+                         struct buf *out) MUST_CHECK;
+struct preference_filter {
+    const char *owner;  /* NULL = there are no keys */
+    const char *prefix; /* of the key; "" = all */
+    const char *after;  /* cursor: the last key of the page before; "" = from the first */
+    int limit;          /* at least 1 */
+};
+/* Visits up to filter->limit in the order of their keys. */
+enum st store_preferences(struct store_reader *r, const struct preference_filter *filter,
+                          void (*visit)(void *arg, const struct preference *p), void *arg,
+                          bool *has_more) MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

@@ -58,6 +58,9 @@ struct store_ops {
     enum st (*file_is_used)(struct store_writer *w, const char *sha256);
     enum st (*writer_files)(struct store_writer *w, struct id job, struct job_file **out,
                             size_t *out_count);
+    enum st (*preference_put)(struct store_writer *w, const struct preference *p, int64_t max,
+                              bool *is_new);
+    enum st (*preference_delete)(struct store_writer *w, const char *owner, const char *key);
     enum st (*asset_insert)(struct store_writer *w, const struct asset *a, struct asset *known);
     enum st (*asset_delete)(struct store_writer *w, struct id asset, const char *owner);
     enum st (*jobs_expire)(struct store_writer *w, int64_t ended_before, int limit,
@@ -87,6 +90,11 @@ struct store_ops {
                            bool *has_more);
     enum st (*events)(struct store_reader *r, struct id job, int64_t after, int limit,
                       void (*visit)(void *arg, const struct event_row *row), void *arg);
+    enum st (*preference)(struct store_reader *r, const char *owner, const char *key,
+                          struct buf *out);
+    enum st (*preferences)(struct store_reader *r, const struct preference_filter *filter,
+                           void (*visit)(void *arg, const struct preference *p), void *arg,
+                           bool *has_more);
     enum st (*health)(struct store_reader *r);
 };
 

@@ -225,6 +225,14 @@ enum st sqlite_file_is_used(struct store_writer *base, const char *sha256);
 enum st sqlite_writer_files(struct store_writer *base, struct id job, struct job_file **out,
                             size_t *out_count);
 enum st sqlite_asset_insert(struct store_writer *base, const struct asset *a, struct asset *known);
+enum st sqlite_preference_put(struct store_writer *base, const struct preference *p, int64_t max,
+                              bool *is_new);
+enum st sqlite_preference_delete(struct store_writer *base, const char *owner, const char *key);
+enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
+                          struct buf *out);
+enum st sqlite_preferences(struct store_reader *base, const struct preference_filter *f,
+                           void (*visit)(void *arg, const struct preference *p), void *arg,
+                           bool *has_more);
 enum st sqlite_asset_delete(struct store_writer *base, struct id asset, const char *owner);
 enum st sqlite_jobs_expire(struct store_writer *base, int64_t ended_before, int limit,
                            void (*visit)(void *arg, struct id job), void *arg);
