@@ -14,10 +14,10 @@ Everything that the adapter does wrong is a breach; the fixture fails the test f
 its rules: `fake.allow("LATE_ANSWER")`. No process is left behind: the fake ends when its standard input does.
 
 FakeDiscord
-  process    start() stop() kill_gateway() start_gateway() kill_rest() start_rest() forget_sessions()
+  process    start() stop() pause() resume() kill_gateway() start_gateway() kill_rest() start_rest() forget_sessions()
              rest_url (".../api/v10") token application_id bot_id public_key gateway_url resume_url
   people     guild(name, has_bot=True, attachment_limit=) channel(guild, name, nsfw=, permissions=, thread=, archived=)
-             user(name, guild or guilds, roles=[names], permissions=, dms=True, installed=False) role(guild, name)
+             user(name, guild or guilds, roles=[names], permissions=, moderator=, dms=, installed=) role(guild, name)
              dm(user) group(users) change_channel(...) change_user(...) delete_channel(...)
              permissions: a number, or a list of names (people.PERMISSIONS); of a channel: the bot's there
   actions    command(user, channel, "generate", **options) - options: str, int, float, bool, File, User
@@ -336,6 +336,7 @@ class FakeDiscord:
             return
         process, self._process = self._process, None
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)  # a paused process acts on no signal
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -372,6 +373,13 @@ class FakeDiscord:
             raise RuntimeError(answer["error"])
         return answer["result"]
 
+    def pause(self) -> None:
+        """It freezes: connections stay, nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def kill_gateway(self) -> None:
         """All its connections end without a farewell, and the ports refuse."""
         self.call("gateway", on=False)
@@ -407,7 +415,8 @@ class FakeDiscord:
         self.call("delete_channel", channel=channel)
 
     def user(self, name: str = "user", guilds: Union[str, Iterable[str]] = (), **more: Any) -> User:
-        """roles=[names], permissions=of the user, dms=True, installed=False, locale, attachment_limit, nick"""
+        """roles=[names], permissions=of the user, moderator=False (Manage Messages besides), dms=True,
+        installed=False (the application, for themselves), locale, attachment_limit, nick"""
         guilds = [guilds] if isinstance(guilds, str) else list(guilds)
         return User(self.call("user", name=name, guilds=guilds, **more))
 

@@ -475,3 +475,20 @@ def test_many_users_jobs_and_presses_are_no_trouble(place):
         pressed = place.fake.press(place.anna, message, "v1:up")
         assert place.bot.answer(pressed, 4, {"content": "x", "flags": 64, **NOBODY}).status == 204
     assert time.monotonic() - began < 20
+
+
+def test_a_moderator(place):
+    bits = []
+    for is_moderator in (False, True):
+        user = place.fake.user("Mod", place.guild, moderator=is_moderator)
+        payload = place.fake.command(user, place.channel, "generate", prompt="x").payload
+        bits.append(int(payload["member"]["permissions"]))
+    assert bits[1] == bits[0] | 1 << 13 and not bits[0] & 1 << 13
+
+
+def test_it_ends_with_its_parent(fakes):
+    fake = fakes()
+    process = fake._process
+    process.stdin.close()
+    assert process.wait(10) == 0
+    fake._process = None

@@ -385,3 +385,27 @@ def test_unknown_type_and_missing_data_and_unknown_event(place, sockets):
     place.bot.say(asked, "x")
     body = {"type": 4, "data": {"content": "what?", "allowed_mentions": {"parse": []}}}
     assert place.bot.request("POST", f"/interactions/{empty['id']}/{empty['token']}/callback", body).status == 204
+
+
+def test_a_restart_within_five_seconds_is_no_fault_of_the_client(place, sockets):
+    place.fake.setting("identify_every", 5)
+    first = sockets()
+    first.identify(place.fake.token)
+    first.close(1000)
+    second = sockets()
+    second.wait(10)
+    second.send({"op": 2, "d": {"token": place.fake.token, "intents": 0,
+                                "properties": {"os": "x", "browser": "x", "device": "x"}}})
+    assert second.wait(9)["d"] is False
+    assert place.fake.breaches() == []
+
+
+def test_it_freezes(place, sockets):
+    socket = sockets()
+    socket.identify(place.fake.token)
+    place.fake.pause()
+    socket.beat(1)
+    with pytest.raises(TimeoutError):
+        socket.wait(11, timeout=0.3)
+    place.fake.resume()
+    socket.wait(11)

@@ -34,3 +34,8 @@ def test_a_spoiler_and_words_that_are_escaped(place):
                           files=[("a.png", PNG)]).json()
     page = place.fake.html(place.fake.message(told["id"]))
     assert "*not bold* <i>bold</i>" in page and "<pre><code>x &lt; y</code></pre>" in page and "shown spoiler" in page
+
+
+def test_a_quotation(place):
+    told = place.bot.post(place.channel, {"content": "> one\n> two\nthree"}).json()
+    assert '<div class="quote">one<br>two</div>three' in place.fake.html(place.fake.message(told["id"]))

@@ -300,6 +300,8 @@ class Connection:
             self._sent(more[1])
         elif what == "text":
             await self._send_text(more[0])
+        elif what == "fragments" and self._zlib is not None:
+            await self._send_text(json.dumps(more[0]))
         elif what == "fragments":
             self._send_fragments(json.dumps(more[0]).encode(), more[1])
         elif what == "close":

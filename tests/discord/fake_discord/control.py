@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional
 from aiohttp import web
 
 from fake_discord.actions import Actions, Upload
-from fake_discord.people import (BOT_DEFAULT, MEMBER_DEFAULT, MIB, PUBLIC_THREAD, TEXT_CHANNEL, Channel, Guild, Member,
-                                 User, permission_bits)
+from fake_discord.people import (BOT_DEFAULT, MEMBER_DEFAULT, MIB, MODERATOR, PUBLIC_THREAD, TEXT_CHANNEL, Channel, Guild,
+                                 Member, User, permission_bits)
 from fake_discord.state import Interaction, Message, NotPossible
 
 WAIT_MAX = 60.0
@@ -65,13 +65,14 @@ class Control:
 
     def do_user(self, name: str = "user", guilds: Optional[List[str]] = None, roles: Optional[List[str]] = None,
                 permissions: Any = None, dms: bool = True, installed: bool = False, locale: str = "en-US",
-                attachment_limit: int = 10 * MIB, nick: Optional[str] = None) -> str:
+                attachment_limit: int = 10 * MIB, nick: Optional[str] = None, moderator: bool = False) -> str:
         world = self._world
         user = User(world.clock.new_id(), name.lower(), name, False, locale, dms, installed, attachment_limit)
         world.users[user.id] = user
         for guild in [world.guilds[key] for key in guilds or []]:
             ids = [guild.roles.setdefault(role, world.clock.new_id()) for role in roles or []]
-            guild.members[user.id] = Member(user, ids, permission_bits(permissions, MEMBER_DEFAULT), nick)
+            bits = permission_bits(permissions, MEMBER_DEFAULT) | (MODERATOR if moderator else 0)
+            guild.members[user.id] = Member(user, ids, bits, nick)
         return user.id
 
     def do_role(self, guild: str, name: str) -> str:

@@ -101,8 +101,9 @@ class Gateway:
         self._identified.append((now, connection))
         if len(recent) < self.max_concurrency:
             return True
-        # a client that has died and comes anew cannot know
-        if all(before.is_open or before.client_code is not None for before in recent):
+        # a process that begins anew, after a death or a farewell, cannot know of the one before
+        if all(before.is_open or before.client_code not in (None, 1000, 1001) or before.record["server_close"]
+               for before in recent):
             world.breach("IDENTIFY_TOO_SOON", f"{len(recent) + 1} within {self.identify_every} s")
         return False
 

@@ -50,7 +50,8 @@ a { color: #58a9f0; text-decoration: none }
 .footer { color: #a3a6ad; font-size: 12px; margin-top: 10px }
 .shown { display: block; max-width: 100%%; max-height: 420px; border-radius: 5px; margin-top: 8px }
 .pictures { display: flex; flex-wrap: wrap; gap: 6px; max-width: 520px }
-.pictures .shown { max-width: 257px }
+.pictures .shown { max-width: 257px; margin-top: 2px }
+.quote { border-left: 3px solid #55585f; padding-left: 9px }
 .pictures.one .shown { max-width: 100%% }
 .spoiler { filter: blur(22px) }
 .file { background: #232428; border: 1px solid #3a3c42; border-radius: 6px; padding: 10px 12px; margin-top: 8px;
@@ -129,6 +130,8 @@ class Painter:
             shown = re.sub(pattern, meaning, shown)
         shown = re.sub(r"^-# (.+)$", r'<span class="note">\1</span>', shown, flags=re.M)
         shown = re.sub(r"^#{1,3} (.+)$", r"<b>\1</b>", shown, flags=re.M)
+        shown = re.sub(r"(?:^&gt; .*(?:\n|$))+", lambda m: f'<div class="quote">{m[0].strip().replace("&gt; ", "")}</div>',
+                       shown, flags=re.M)
         shown = shown.replace("\n", "<br>")
         while "\0" in shown:
             shown = re.sub("\0(\\d+)\0", lambda m: kept[int(m[1])], shown)

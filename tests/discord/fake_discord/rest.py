@@ -24,7 +24,8 @@ AGENT = re.compile(r"^DiscordBot \(https?://[^\s,)]+, [^\s)]+\)")
 SNOWFLAKE = re.compile(r"^(0|[1-9][0-9]{0,19})$")
 IDS = ("channel_id", "message_id", "guild_id", "application_id", "webhook_id", "interaction_id")
 ANYWAY = 8 << 20  # bytes read beyond the limit, so that the refusal can be read
-_FAULTS = ("limited", "status", "hang", "slow", "reset", "error", "html", "unauthorized", *ERRORS)
+_TOKEN_FAULTS = ("limited", "status", "hang", "slow", "reset", "error", "html", *ERRORS)
+_FAULTS = (*_TOKEN_FAULTS, "unauthorized")
 
 
 @dataclass
@@ -102,7 +103,7 @@ class Rest:
         route, ids = self._find(request)
         entry["route"] = route.name
         bucket = self._limits.bucket(route, ids)
-        fault = self._world.faults.strike(*_FAULTS, route=route.name)
+        fault = self._world.faults.strike(*(_TOKEN_FAULTS if route.is_token_route else _FAULTS), route=route.name)
         if self._limits.is_early(bucket):
             self._world.breach("EARLY_AFTER_429", f"{route.name}: {bucket.wait_until - self._world.clock.mono():.2f} s"
                                " too early")
