@@ -178,7 +178,7 @@ static void on_dispatch(void *arg, const char *event, cJSON *data)
     struct interaction *i = NULL;
     struct err e = ERR_INIT;
 
-    if (strcmp(event, "INTERACTION_CREATE") != 0) {
+    if (strcmp(event, "INTERACTION_CREATE") != 0 || data == NULL) {
         cJSON_Delete(data);
         return;
     }

@@ -319,7 +319,7 @@ static int64_t file_bytes(const struct discord_call *c)
     return sum;
 }
 
-static size_t make_parts(const struct discord_call *c, struct http_part *part, char (*names)[16])
+static size_t make_parts(const struct discord_call *c, struct http_part *part, char (*names)[32])
 {
     part[0] = (struct http_part){
         .name = "payload_json", .content_type = "application/json", .data = span_of(c->body)};
@@ -346,7 +346,7 @@ static int64_t timeout_of(const struct discord_call *c)
 void discord_send_now(struct discord_call *c)
 {
     struct http_part part[MESSAGE_FILES_MAX + 1];
-    char names[MESSAGE_FILES_MAX][16];
+    char names[MESSAGE_FILES_MAX][32];
     const char *header[3] = {NULL};
     size_t count = 0;
     struct http_request request = {.method = c->method,
