@@ -52,8 +52,8 @@ def test_what_is_seen_meanwhile(chat):
 
 def test_concurrent(chat):
     """The story: two at once, and nobody needs a third."""
-    first = chat.generate(chat.anna, prompt="first", steps=10, pause=100)
-    second = chat.generate(chat.ben, prompt="second", steps=10, pause=100)
+    first = chat.generate(chat.anna, prompt="first", steps=10, pause=400)
+    second = chat.generate(chat.ben, prompt="second", steps=10, pause=400)
     first.wait_answer()
     second.wait_answer()
     for asked, prompt in ((first, "first"), (second, "second")):
