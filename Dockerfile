@@ -4,6 +4,8 @@
 #   docker run -p 127.0.0.1:8090:8090 -v comfygate:/data \
 #       -e COMFYGATE_BACKENDS=gpu0=http://192.168.1.20:8188 comfygate
 #
+# The Discord adapter is in the same image: --entrypoint comfygate-discord ... run (docs/discord.md).
+#
 # WARNING: inside a container every caller comes from outside, so the usual protection, "only the same
 # machine is served", cannot be had, and this image is set to COMFYGATE_AUTH_MODE=off: whoever reaches
 # the published port may use the gateway. Publish it on 127.0.0.1 as above, or on a network that you trust.
@@ -14,15 +16,17 @@ RUN bash -c '. /tmp/debian-packages.sh && install_packages "${PACKAGES_BUILD[@]}
 WORKDIR /src
 COPY . .
 RUN cmake --preset release -DCOMFYGATE_TESTS=OFF \
-    && cmake --build --preset release --target comfygate \
-    && strip --strip-debug build/release/bin/comfygate build/release/bin/comfygate-imaging
+    && cmake --build --preset release --target comfygate comfygate-discord \
+    && strip --strip-debug build/release/bin/comfygate build/release/bin/comfygate-imaging \
+        build/release/bin/comfygate-discord
 
 FROM debian:12-slim
 COPY packaging/debian-packages.sh /tmp/
 RUN bash -c '. /tmp/debian-packages.sh && install_packages "${PACKAGES_RUNTIME[@]}"' \
     && rm -rf /var/lib/apt/lists/* /tmp/debian-packages.sh \
     && install -d -o 10001 -g 10001 /data
-COPY --from=build /src/build/release/bin/comfygate /src/build/release/bin/comfygate-imaging /usr/local/bin/
+COPY --from=build /src/build/release/bin/comfygate /src/build/release/bin/comfygate-imaging \
+    /src/build/release/bin/comfygate-discord /usr/local/bin/
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 VOLUME /data

@@ -12,7 +12,7 @@ FUZZ_SECONDS = 10  # each target, in a plain ./check
 FUZZ_SECONDS_CAMPAIGN = 600
 CAMPAIGN_SCALE = "0.02"  # of the sizes in the issues; --campaign runs them whole
 REPORT_LINES = 30  # of a sanitizer, in the log of its stage
-PRODUCT = ["comfygate"]
+PRODUCT = ["comfygate", "comfygate-discord"]
 PYTHON = "/usr/bin/python3"
 
 
@@ -229,6 +229,17 @@ def api(stage, settings, log, tick):
     return outcome
 
 
+def discord(stage, settings, log, tick):
+    """The fake Discord is tested once, by the released program's stage."""
+    outcome = Outcome()
+    words = ["-n", str(settings.jobs + 1), "tests/discord"]
+    if stage.sanitizer:
+        words += ["--ignore-glob=tests/discord/test_fake_*.py"]
+    env = settings.campaign_environment() if settings.campaign and not stage.sanitizer else {}
+    pytest(outcome, stage, settings, log, tick, words, (180 if env else 25) * MINUTE, **env)
+    return outcome
+
+
 def schema(stage, settings, log, tick):
     outcome = Outcome()
     call_one(outcome, [PYTHON, "tests/api/schema_gate.py", "--verify", str(settings.gate_log)], log, tick,
@@ -281,10 +292,12 @@ STAGES = [
     Stage("tidy", "clang, thread roles and clang-tidy", tidy, preset="lint"),
     Stage("unit-release", "unit tests and fuzz corpora, as released", unit, ("build-release",)),
     Stage("api-release", "the API through the released program", api, ("build-release",)),
+    Stage("discord-release", "the Discord adapter, with a fake Discord", discord, ("build-release",)),
     Stage("demo", "./demo --once", demo, ("build-release",)),
     Stage("build-dev", "gcc, address and undefined behaviour sanitizers", build, sanitizer=True, preset="dev"),
     Stage("unit-dev", "unit tests and fuzz corpora under them", unit, ("build-dev",), True, "dev"),
     Stage("api-dev", "the API under them", api, ("build-dev",), True, "dev"),
+    Stage("discord-dev", "the Discord adapter under them", discord, ("build-dev",), True, "dev"),
     Stage("build-tsan", "clang, thread sanitizer", build, sanitizer=True, preset="tsan"),
     Stage("unit-tsan", "unit tests under it", unit, ("build-tsan",), True, "tsan"),
     Stage("api-tsan", "the API under it", api, ("build-tsan",), True, "tsan"),
