@@ -204,10 +204,15 @@ static bool check_reached(struct check *c)
     const char *version = read_text(info, "version");
     char shown[64];
 
-    if (answer.status != 200) {
+    if (answer.status == 0) {
         tell(c, FAIL,
-             "comfygate at %s cannot be reached (%s). Is it running, and is COMFYGATE_URL right?",
-             c->app->settings.gate_url, answer.reason);
+             "comfygate at %s cannot be reached. Is it running, and is COMFYGATE_URL right?",
+             c->app->settings.gate_url);
+        return false;
+    }
+    if (answer.status != 200) {
+        tell(c, FAIL, "What is at %s answers with status %d: is it comfygate?",
+             c->app->settings.gate_url, answer.status);
         return false;
     }
     tell(c, OK, "comfygate at %s answers; it is version %s.", c->app->settings.gate_url,
