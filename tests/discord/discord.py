@@ -230,7 +230,7 @@ class Interaction:
 
     def wait_answer(self, timeout: float = 3.5) -> Dict[str, Any]:
         """The first answer. Fails at once when the 3 seconds are over."""
-        state = self.wait(lambda state: state if state["answers"] or state["unanswered"] else None, timeout, "an answer")
+        state = self.wait(lambda state: (state["answers"] or state["unanswered"]) and state, timeout, "an answer")
         if not state["answers"]:
             raise TimeoutError(f"nobody has answered within 3 s; {self.describe(state)}")
         return state["answers"][0]

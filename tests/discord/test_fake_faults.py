@@ -136,8 +136,9 @@ def test_slow(place):
 
 
 @pytest.mark.parametrize("name, call, status, code", [
-    ("unknown_interaction", "say", 404, 10062), ("invalid_token", "edit", 401, 50027), ("webhook_gone", "edit", 404, 10015),
-    ("too_large", "edit", 413, 40005), ("missing_permissions", "post", 403, 50013), ("missing_access", "post", 403, 50001),
+    ("unknown_interaction", "say", 404, 10062), ("invalid_token", "edit", 401, 50027),
+    ("webhook_gone", "edit", 404, 10015), ("too_large", "edit", 413, 40005),
+    ("missing_permissions", "post", 403, 50013), ("missing_access", "post", 403, 50001),
     ("cannot_dm", "post", 403, 50007), ("blocked", "post", 403, 40333), ("automod", "post", 400, 200000),
     ("unauthorized", "post", 401, 0)])
 def test_an_error_by_its_name(place, name, call, status, code):

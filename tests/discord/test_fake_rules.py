@@ -18,7 +18,8 @@ def rows(*components):
 
 
 def select(**more):
-    return {"type": 3, "custom_id": "s", "options": [{"label": "a", "value": "a"}, {"label": "b", "value": "b"}], **more}
+    options = [{"label": "a", "value": "a"}, {"label": "b", "value": "b"}]
+    return {"type": 3, "custom_id": "s", "options": options, **more}
 
 
 def embed(**more):
@@ -43,8 +44,8 @@ MESSAGES = [
     ("everyone may be pinged", {"content": "x", "allowed_mentions": {"parse": ["everyone"]}}, "HOUSE_MENTIONS", NOTED),
     ("parse and users", {"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}},
      "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", REFUSED),
-    ("6 rows", {"content": "x", "components": [{"type": 1, "components": [button(custom_id=str(n))]} for n in range(6)]},
-     "BASE_TYPE_BAD_LENGTH", REFUSED),
+    ("6 rows", {"content": "x", "components": [
+        {"type": 1, "components": [button(custom_id=str(n))]} for n in range(6)]}, "BASE_TYPE_BAD_LENGTH", REFUSED),
     ("6 buttons", rows(*[button(custom_id=str(n)) for n in range(6)]), "BASE_TYPE_BAD_LENGTH", REFUSED),
     ("an empty row", rows(), "BASE_TYPE_BAD_LENGTH", REFUSED),
     ("a button with a select", rows(button(), select()), "COMPONENT_LAYOUT_WIDTH_EXCEEDED", REFUSED),
@@ -102,7 +103,8 @@ def test_a_message(place, body, rule, is_refused):
 FILES = [
     ("a file that is not listed", {"attachments": []}, [("a.png", PNG)], "FILE_NOT_LISTED"),
     ("a name with a path", {}, [("../a.png", PNG)], "UNSAFE_FILENAME"),
-    ("a name with a leading dot", {"attachments": [{"id": "0", "filename": ".a"}]}, [("a.png", PNG)], "UNSAFE_FILENAME"),
+    ("a name with a leading dot", {"attachments": [{"id": "0", "filename": ".a"}]}, [("a.png", PNG)],
+     "UNSAFE_FILENAME"),
     ("a video in an embed", embed(image={"url": "attachment://a.mp4"}), [("a.mp4", b"x")], "ATTACHMENT_NO_PICTURE"),
     ("two of one name", embed(image={"url": "attachment://a.png"}), [("a.png", PNG), ("a.png", PNG)],
      "ATTACHMENT_AMBIGUOUS"),
@@ -119,7 +121,8 @@ def test_a_message_with_files(place, body, files, rule):
 def test_eleven_files(place):
     asked = place.deferred()
     assert place.bot.edit(asked, {}, files=[(f"{n}.png", PNG) for n in range(6)]).status == 200
-    expect(place, place.bot.edit(asked, {}, files=[(f"{n}.png", PNG) for n in range(5)]), "BASE_TYPE_BAD_LENGTH", REFUSED)
+    answer = place.bot.edit(asked, {}, files=[(f"{n}.png", PNG) for n in range(5)])
+    expect(place, answer, "BASE_TYPE_BAD_LENGTH", REFUSED)
 
 
 def test_nothing_at_all(place):
@@ -155,7 +158,8 @@ CALLBACKS = [
     ("button", 6, {"content": "x"}, "DEFERRED_WITH_MORE", NOTED),
     ("command", 4, None, "BASE_TYPE_REQUIRED", REFUSED),
     ("command", 99, {}, "BASE_TYPE_CHOICES", REFUSED),
-    ("autocomplete", 8, {"choices": [{"name": str(n), "value": "v"} for n in range(26)]}, "BASE_TYPE_BAD_LENGTH", REFUSED),
+    ("autocomplete", 8, {"choices": [{"name": str(n), "value": "v"} for n in range(26)]}, "BASE_TYPE_BAD_LENGTH",
+     REFUSED),
     ("autocomplete", 8, {"choices": [{"name": "n", "value": "v" * 101}]}, None, REFUSED),
     ("autocomplete", 8, {"choices": [{"name": "", "value": "v"}]}, None, REFUSED),
     ("autocomplete", 8, {"choices": [{"name": "n" * 101, "value": "v"}]}, None, REFUSED),
@@ -221,7 +225,8 @@ COMMANDS = [
     ("a space", chat(name="a b"), "APPLICATION_COMMAND_INVALID_NAME"),
     ("no description", [{"name": "c"}], "BASE_TYPE_REQUIRED"),
     ("a description of 101", chat(description="x" * 101), "BASE_TYPE_BAD_LENGTH"),
-    ("a menu with a description", [{"name": "Edit", "type": 3, "description": "x"}], "APPLICATION_COMMAND_CONTEXT_MENU"),
+    ("a menu with a description", [{"name": "Edit", "type": 3, "description": "x"}],
+     "APPLICATION_COMMAND_CONTEXT_MENU"),
     ("required after optional", chat(options=[option(), option(name="p", required=True)]),
      "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID"),
     ("26 options", chat(options=[option(name=f"o{n}") for n in range(26)]), "BASE_TYPE_BAD_LENGTH"),
@@ -283,8 +288,9 @@ def test_how_a_request_looks(place):
     noted(place, bot.request("GET", "/channels/general"), 400, "NUMBER_TYPE_COERCE")
     noted(place, bot.request("GET", "/channels/007"), 400, "NUMBER_TYPE_COERCE")
     noted(place, bot.request("POST", f"/channels/{place.channel}/messages", raw=b"{", ), 400, "INVALID_BODY")
-    noted(place, bot.request("POST", f"/channels/{place.channel}/messages", raw=b'{"content":"x","allowed_mentions":{}}',
-                             content_type="text/plain"), 200, "CONTENT_TYPE")
+    raw = b'{"content":"x","allowed_mentions":{}}'
+    noted(place, bot.request("POST", f"/channels/{place.channel}/messages", raw=raw, content_type="text/plain"), 200,
+          "CONTENT_TYPE")
 
 
 def test_who_may(place):

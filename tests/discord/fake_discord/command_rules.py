@@ -66,7 +66,8 @@ def _command(command: Dict[str, Any], path: Path, is_guild: bool) -> Iterator[Pr
         yield Problem(path, "APPLICATION_COMMAND_TOO_LARGE",
                       f"Command exceeds maximum size ({_length(command)} of {SIZE_MAX})")
     if is_guild and (command.get("contexts") or command.get("integration_types")):
-        yield Problem(path, "APPLICATION_COMMAND_GUILD_CONTEXTS", "contexts and integration_types are for global commands")
+        yield Problem(path, "APPLICATION_COMMAND_GUILD_CONTEXTS",
+                      "contexts and integration_types are for global commands")
     bits = command.get("default_member_permissions")
     if isinstance(bits, int):
         yield Problem(path + ("default_member_permissions",), "PERMISSIONS_NOT_TEXT",
@@ -95,7 +96,8 @@ def _options(options: Any, path: Path, depth: int) -> Iterator[Problem]:
         here = path + ("options", index)
         yield from _names(option, here)
         if names.index(option.get("name")) != index:
-            yield Problem(here + ("name",), "APPLICATION_COMMAND_OPTIONS_NAME_DUPLICATED", "Option names must be unique")
+            yield Problem(here + ("name",), "APPLICATION_COMMAND_OPTIONS_NAME_DUPLICATED",
+                          "Option names must be unique")
         if option.get("type") in (SUB, GROUP):
             if depth >= (1 if option["type"] == GROUP else 2):
                 yield Problem(here, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-commands cannot nest like this")
@@ -120,7 +122,8 @@ def _option(option: Dict[str, Any], path: Path) -> Iterator[Problem]:
         values = [item.get(key) for item in choices]
         for index, value in enumerate(values):
             if value in values[:index]:
-                yield Problem(path + ("choices", index, key), f"APPLICATION_COMMAND_OPTIONS_CHOICE_{key.upper()}_EXISTS",
+                yield Problem(path + ("choices", index, key),
+                              f"APPLICATION_COMMAND_OPTIONS_CHOICE_{key.upper()}_EXISTS",
                               f"Option choice {key}s must be unique")
     for item in choices:
         if option.get("type") == STRING and not 1 <= len(str(item.get("value"))) <= 100:

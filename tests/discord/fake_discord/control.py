@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional
 from aiohttp import web
 
 from fake_discord.actions import Actions, Upload
-from fake_discord.people import (BOT_DEFAULT, MEMBER_DEFAULT, MIB, MODERATOR, PUBLIC_THREAD, TEXT_CHANNEL, Channel, Guild,
-                                 Member, User, permission_bits)
+from fake_discord.people import (BOT_DEFAULT, MEMBER_DEFAULT, MIB, MODERATOR, PUBLIC_THREAD, TEXT_CHANNEL, Channel,
+                                 Guild, Member, User, permission_bits)
 from fake_discord.state import Interaction, Message, NotPossible
 
 WAIT_MAX = 60.0

@@ -100,7 +100,8 @@ class Limits:
 
     def headers(self, bucket: Bucket) -> Dict[str, str]:
         left = max(0.0, bucket.until - self._clock.mono())
-        return {"X-RateLimit-Limit": str(bucket.limit), "X-RateLimit-Remaining": str(max(0, bucket.limit - bucket.used)),
+        return {"X-RateLimit-Limit": str(bucket.limit),
+                "X-RateLimit-Remaining": str(max(0, bucket.limit - bucket.used)),
                 "X-RateLimit-Reset": f"{self._clock.real() + left:.3f}", "X-RateLimit-Reset-After": f"{left:.3f}",
                 "X-RateLimit-Bucket": bucket.id}
 

@@ -67,7 +67,8 @@ a { color: #58a9f0; text-decoration: none }
 """ % BACKGROUND
 
 _INLINE: List[Tuple[str, str]] = [
-    (r"\*\*(.+?)\*\*", r"<b>\1</b>"), (r"__(.+?)__", r"<u>\1</u>"), (r"(?<![\w*])[*_](?!\s)(.+?)[*_](?!\w)", r"<i>\1</i>"),
+    (r"\*\*(.+?)\*\*", r"<b>\1</b>"), (r"__(.+?)__", r"<u>\1</u>"),
+    (r"(?<![\w*])[*_](?!\s)(.+?)[*_](?!\w)", r"<i>\1</i>"),
     (r"~~(.+?)~~", r"<s>\1</s>"), (r"\[([^\]]+)\]\((https?://[^)\s]+)\)", r'<a href="\2">\1</a>'),
 ]
 
@@ -121,7 +122,8 @@ class Painter:
             return f"\0{len(kept) - 1}\0"
 
         shown = html.escape(words, quote=False)
-        shown = re.sub(r"```(?:\w+\n)?\n?(.+?)\n?```", lambda m: keep(f"<pre><code>{m[1]}</code></pre>"), shown, flags=re.S)
+        shown = re.sub(r"```(?:\w+\n)?\n?(.+?)\n?```", lambda m: keep(f"<pre><code>{m[1]}</code></pre>"), shown,
+                       flags=re.S)
         shown = re.sub(r"(`+)(.+?)\1", lambda m: keep(f"<code>{m[2].strip()}</code>"), shown)
         shown = re.sub(r"\\([*_~`|\\\[\]()<>#-])", lambda m: keep(m[1]), shown)
         shown = re.sub(r"&lt;@!?(\d+)&gt;", lambda m: keep(f'<span class="mention">@{self._named(m[1])}</span>'), shown)
@@ -130,8 +132,7 @@ class Painter:
             shown = re.sub(pattern, meaning, shown)
         shown = re.sub(r"^-# (.+)$", r'<span class="note">\1</span>', shown, flags=re.M)
         shown = re.sub(r"^#{1,3} (.+)$", r"<b>\1</b>", shown, flags=re.M)
-        shown = re.sub(r"(?:^&gt; .*(?:\n|$))+", lambda m: f'<div class="quote">{m[0].strip().replace("&gt; ", "")}</div>',
-                       shown, flags=re.M)
+        shown = re.sub(r"(?:^&gt; .*(?:\n|$))+", _quotation, shown, flags=re.M)
         shown = shown.replace("\n", "<br>")
         while "\0" in shown:
             shown = re.sub("\0(\\d+)\0", lambda m: kept[int(m[1])], shown)
@@ -170,8 +171,9 @@ class Painter:
         if embed.get("description"):
             parts.append(f'<div class="text">{self.text(embed["description"])}</div>')
         if embed.get("fields"):
-            cells = "".join(f'<div class="field{" inline" if item.get("inline") else ""}"><b>{self.text(item["name"])}</b>'
-                            f'{self.text(item["value"])}</div>' for item in embed["fields"])
+            cells = "".join(f'<div class="field{" inline" if item.get("inline") else ""}">'
+                            f'<b>{self.text(item["name"])}</b>{self.text(item["value"])}</div>'
+                            for item in embed["fields"])
             parts.append(f'<div class="fields">{cells}</div>')
         for place in ("image", "thumbnail"):
             if embed.get(place):
@@ -191,8 +193,8 @@ class Painter:
             off = " off" if item.get("disabled") else ""
             if item["type"] == 2:
                 words = " ".join(word for word in (emoji, html.escape(item.get("label") or "")) if word)
-                parts.append(f'<span class="button s{item["style"]}{off}">{words}{" &#8599;" if item["style"] == 5 else ""}'
-                             "</span>")
+                arrow = " &#8599;" if item["style"] == 5 else ""
+                parts.append(f'<span class="button s{item["style"]}{off}">{words}{arrow}</span>')
             else:
                 chosen = [option["label"] for option in item.get("options") or [] if option.get("default")]
                 words = html.escape(", ".join(chosen) or item.get("placeholder") or "Choose")
@@ -200,11 +202,15 @@ class Painter:
         return f'<div class="row">{"".join(parts)}</div>'
 
 
+def _quotation(lines: "re.Match[str]") -> str:
+    return f'<div class="quote">{lines[0].strip().replace("&gt; ", "")}</div>'
+
+
 def photograph(page: str, path: Path, width: int) -> None:
     """Writes the page as a PNG that is as high as what is on it."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise RuntimeError("pictures of messages need chromium (Debian: apt-get install chromium fonts-noto-color-emoji)")
+        raise RuntimeError("pictures of messages need chromium (apt-get install chromium fonts-noto-color-emoji)")
     with tempfile.TemporaryDirectory() as folder:
         source, shot = Path(folder) / "page.html", Path(folder) / "shot.png"
         source.write_text(page, encoding="utf-8")

@@ -61,8 +61,8 @@ async def draw(interaction: discord.Interaction, prompt: str, picture: discord.A
     await interaction.response.defer()
     file = discord.File(io.BytesIO(await picture.read()), "copy.png") if picture else None
     embed = discord.Embed(title=prompt).set_image(url="attachment://copy.png") if file else None
-    await interaction.edit_original_response(content=f"drawn: {prompt}", attachments=[file] if file else [], embed=embed,
-                                             view=Buttons(), allowed_mentions=NOBODY)
+    await interaction.edit_original_response(content=f"drawn: {prompt}", attachments=[file] if file else [],
+                                             embed=embed, view=Buttons(), allowed_mentions=NOBODY)
     await interaction.followup.send("and more", ephemeral=True, wait=True, allowed_mentions=NOBODY)
     if interaction.guild_id:
         channel = bot.get_partial_messageable(interaction.channel_id)
