@@ -58,9 +58,9 @@ only() {
         { grep -vE "^($2):" || true; } | report "may not include this header ($1)"
 }
 
-# may_use FOLDER ALLOWED: which folders of ours its includes may come from.
+# may_use FOLDER ALLOWED [ROOT]: which folders of ours its includes may come from.
 may_use() {
-    { grep -E "^gateway/$1/[^:]*:[0-9]*: *# *include *\"" "$CODE" || true; } |
+    { grep -E "^${3:-gateway}/$1/[^:]*:[0-9]*: *# *include *\"" "$CODE" || true; } |
         { grep -vE "# *include *\"($2)/" || true; } | report "$1/ may include only from: ${2//|/, }"
 }
 
@@ -69,7 +69,7 @@ check_calls() {
     ban 'malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|vasprintf' \
         'memory comes from base/mem.h' 'gateway/base/mem\.c'
     ban 'printf|vprintf|puts|putchar' 'only the command line prints' \
-        'gateway/(base|cli)/[^:]*|gateway/main\.c|discord-adapter/main\.c'
+        'gateway/(base|cli)/[^:]*|gateway/main\.c|discord-adapter/(main|run|check|register)\.c'
 }
 
 check_includes() {
@@ -94,6 +94,11 @@ check_includes() {
     may_use cli 'base|core|cli'
     may_use imaging 'base|imaging'
     may_use fetch 'base|fetch'
+    may_use wire 'base|wire' discord-adapter
+    may_use link 'base|net|wire|link' discord-adapter
+    { grep -E '^discord-adapter/bot/[^:]*:[0-9]*: *# *include *"' "$CODE" || true; } |
+        { grep -vE '# *include *"((base|net|wire|link|bot)/|settings\.h")' || true; } |
+        report 'bot/ may include only from: base, net, wire, link, bot'
 }
 
 check_sizes() {
