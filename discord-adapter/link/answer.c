@@ -15,7 +15,7 @@
 #define IN_TIME_MS           1200
 #define IN_TIME_COMPONENT_MS 2000
 #define CHOICES_MS           2500
-#define TOKEN_MS             (14 * 60000)
+#define TOKEN_MS             840000
 #define CODE_NO_WEBHOOK      10015
 #define STATUS_DONE_ALREADY  204
 

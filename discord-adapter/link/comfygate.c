@@ -25,7 +25,7 @@
 #define RETRY_MAX_MS   5000
 #define RETRY_JITTER   100
 #define HEADERS_MAX    6
-#define SENTENCE_MAX   1500
+#define SENTENCE_MAX   6000
 
 struct comfygate_call {
     struct list node;
@@ -224,7 +224,7 @@ static void log_failure(const struct comfygate_call *call, const struct http_res
 
 static void tell(struct comfygate_call *call, const struct http_result *r, const cJSON *json)
 {
-    AUTO(buf_clear) struct buf sentence = BUF_INIT(SENTENCE_MAX * 4);
+    AUTO(buf_clear) struct buf sentence = BUF_INIT(SENTENCE_MAX);
     comfygate_done *done = call->done;
     void *arg = call->arg;
     struct comfygate_result result = {.status = r->end == HTTP_ANSWERED ? r->status : 0,

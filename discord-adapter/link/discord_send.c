@@ -24,7 +24,7 @@
 #define ANSWER_MS          15000
 #define UPLOAD_BYTES_MS    32 /* slowest upload: bytes a millisecond */
 #define STOPPED_LOOK_MS    5000
-#define REASON_MAX         512
+#define REASON_MAX         1024
 #define FAULT_DEPTH        8
 #define CODE_NO_WEBHOOK    10015
 #define CODE_TOKEN_EXPIRED 50027
@@ -281,7 +281,7 @@ static void on_answer(void *arg, const struct http_result *r)
 {
     struct discord_call *c = arg;
     struct call_queue *q = c->queue;
-    AUTO(buf_clear) struct buf reason = BUF_INIT(REASON_MAX * 2);
+    AUTO(buf_clear) struct buf reason = BUF_INIT(REASON_MAX);
     struct discord_result result = {.status = 0};
     int64_t limited_ms = 0;
     cJSON *json = NULL;

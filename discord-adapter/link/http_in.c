@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <microhttpd.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -318,9 +319,10 @@ static struct http_in_request *begin_request(struct http_in *h, struct MHD_Conne
     return r;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
-                                  size_t *size, void **state) // NOLINT(readability-function-size)
+                                  size_t *size, void **state)
 {
     struct http_in_request *r = *state;
 
@@ -408,17 +410,14 @@ static void tell_address(int fd, char out[80])
     struct sockaddr_storage bound = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof bound;
     char host[INET6_ADDRSTRLEN] = "";
-    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)&bound;
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)&bound;
+    char port[8] = "";
+    bool is_six = false;
 
     (void)getsockname(fd, (struct sockaddr *)(void *)&bound, &len);
-    if (bound.ss_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
-        (void)snprintf(out, 80, "[%s]:%d", host, ntohs(six->sin6_port));
-    } else {
-        (void)inet_ntop(AF_INET, &four->sin_addr, host, sizeof host);
-        (void)snprintf(out, 80, "%s:%d", host, ntohs(four->sin_port));
-    }
+    is_six = bound.ss_family == AF_INET6;
+    (void)getnameinfo((const struct sockaddr *)(const void *)&bound, len, host, sizeof host, port,
+                      sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    (void)snprintf(out, 80, "%s%s%s:%s", is_six ? "[" : "", host, is_six ? "]" : "", port);
 }
 
 static enum errc open_socket(const char *listen_at, int *out, struct err *e)
@@ -467,6 +466,7 @@ static enum errc start_daemon(struct http_in *h, int fd, struct err *e)
     return ERR_NONE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): one thing, told once */
 enum errc http_in_open(struct loop *loop, const char *listen_at, const char *public_key,
                        void (*interaction)(void *arg, struct interaction *i,
                                            struct http_in_request *request),

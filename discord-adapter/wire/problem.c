@@ -64,7 +64,7 @@ static const char *const about_members[] = {"validation_error", "unknown_field",
 
 static void end_sentence(struct buf *out)
 {
-    char last = out->len > 0 ? out->data[out->len - 1] : '\0';
+    char last = (char)(out->len > 0 ? out->data[out->len - 1] : '\0');
 
     if (last != '.' && last != '!' && last != '?') {
         (void)buf_append_char(out, '.');
@@ -98,7 +98,7 @@ static void add_part(struct buf *out, const char *part)
         return;
     }
     for (; *part != '\0' && name.len < 256; part++) {
-        (void)buf_append_char(&name, *part == '_' || *part == '~' ? ' ' : *part);
+        (void)buf_append_char(&name, (char)(*part == '_' || *part == '~' ? ' ' : *part));
     }
     text_escape(out, buf_str(&name), NAME_CHARS);
 }
