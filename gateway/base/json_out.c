@@ -50,11 +50,23 @@ static size_t put_escape(struct buf *b, struct span text)
     return 2;
 }
 
+/* Most of what is written: keys, ids, words. */
+static size_t ascii_run(struct span text)
+{
+    size_t run = 0;
+
+    while (run < text.len && text.ptr[run] >= 0x20 && text.ptr[run] < 0x7f &&
+           text.ptr[run] != '"' && text.ptr[run] != '\\' && text.ptr[run] != '<') {
+        run++;
+    }
+    return run;
+}
+
 static void put_string(struct buf *b, struct span text)
 {
     (void)buf_append_char(b, '"');
     while (text.len > 0) {
-        size_t run = 0;
+        size_t run = ascii_run(text);
         size_t len;
 
         while (run < text.len &&

@@ -156,9 +156,23 @@ static void ring_drop_oldest(struct event_feed *f)
     event_clear(oldest);
 }
 
+/* The ring has no gaps: without the text of this one, all before it are left to the store, too. */
+static void ring_skip(struct event_feed *f, int64_t seq)
+{
+    while (f->floor < f->range.newest) {
+        ring_drop_oldest(f);
+    }
+    f->floor = seq;
+}
+
 static void ring_push(struct event_feed *f, const struct event *event)
 {
     bug_if(event->seq != f->range.newest + 1);
+    if (event->text == NULL) {
+        ring_skip(f, event->seq);
+        f->range.newest = event->seq;
+        return;
+    }
     while (f->range.newest - f->floor >= RING_EVENTS ||
            (f->ring_bytes > RING_BYTES && f->floor < f->range.newest)) {
         ring_drop_oldest(f);

@@ -86,8 +86,9 @@ int64_t event_feed_readers(struct event_feed *f);
 /* At start, and when old ones were removed: what the store holds. */
 void event_feed_begin(struct event_feed *f, struct feed_range range) ON_ENGINE;
 void event_feed_forgotten(struct event_feed *f, int64_t oldest) ON_ENGINE;
-/* Takes over the event. Durable: its number is one more than that of the last. Passing: it takes the place of
- * the one of its kind and job; those of a job are forgotten when its attempt ends. */
+/* Takes over the event. Durable: its number is one more than that of the last; without a text, which is worth
+ * making only for who listens, it is read from the store. Passing: it takes the place of the one of its kind and
+ * job; those of a job are forgotten when its attempt ends. */
 void event_feed_put(struct event_feed *f, struct event *event) ON_ENGINE;
 /* Places in the queue have changed. */
 void event_feed_moved(struct event_feed *f) ON_ENGINE;

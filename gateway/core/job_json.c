@@ -278,7 +278,11 @@ void job_summary_json(struct json_out *o, const char *key, const struct job_row 
     }
     jo_end(o);
     write_error(o, row);
-    write_metrics(o, row);
+    if (job_has_ended(row->status)) {
+        write_metrics(o, row);
+    } else {
+        jo_null(o, "metrics");
+    }
     jo_end(o);
 }
 

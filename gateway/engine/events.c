@@ -25,6 +25,7 @@ enum st events_begin(struct engine *e)
     struct feed_range range = {.oldest = 1};
     enum st st = store_events_range(e->writer, &range.oldest, &range.newest);
 
+    e->told.data = BUF_INIT(DATA_MAX);
     if (st == ST_OK) {
         event_feed_begin(e->feed, range);
     }
@@ -43,6 +44,7 @@ void events_free(struct engine *e)
 {
     forget(&e->told, 0);
     free(e->told.item);
+    buf_clear(&e->told.data);
 }
 
 /* ---- in the transaction ---------------------------------------------------------------------- */
@@ -60,31 +62,36 @@ static enum st write(struct engine *e, struct event_row *row)
         t->capacity = t->capacity > 0 ? 2 * t->capacity : 64;
         t->item = xrealloc(t->item, t->capacity * sizeof *t->item);
     }
-    event_render(row, &t->item[t->count++]);
+    t->item[t->count] = (struct event){.seq = row->seq, .type = row->type, .job = row->job};
+    /* Who begins to listen before it is told reads it from the store. */
+    if (event_feed_readers(e->feed) > 0) {
+        event_render(row, &t->item[t->count]);
+    }
+    t->count++;
     return ST_OK;
 }
 
 enum st events_write_job(struct engine *e, const struct job_row *old, const struct job_row *now,
                          const struct job_outputs *outputs)
 {
-    AUTO(buf_clear) struct buf data = BUF_INIT(DATA_MAX);
+    struct buf *data = &e->told.data;
     const struct job_row *row = now != NULL ? now : old;
     enum event_type type[EVENT_CHANGES_MAX];
     size_t count = event_of_change(old, now, outputs != NULL ? outputs->count : 0, type);
     enum st st = ST_OK;
 
     for (size_t i = 0; i < count && st == ST_OK; i++) {
-        struct json_out o = json_out_to(&data);
+        struct json_out o = json_out_to(data);
 
-        buf_reset(&data);
+        buf_reset(data);
         event_job_data(&o, type[i], row,
                        event_is_end(type[i]) || type[i] == EVENT_JOB_OUTPUT ? outputs : NULL);
-        bug_if(!buf_ok(&data));
+        bug_if(!buf_ok(data));
         st = write(e, &(struct event_row){.type = type[i],
                                           .job = row->id,
                                           .owner = row->owner,
                                           .at = clock_wall_ms(),
-                                          .data = buf_span(&data),
+                                          .data = buf_span(data),
                                           .metadata = span_of(row->metadata_json)});
     }
     return st;

@@ -174,6 +174,7 @@ struct told {
     size_t count;
     size_t capacity;
     size_t committed; /* of them */
+    struct buf data;  /* of the one that is being written */
 };
 
 struct engine {

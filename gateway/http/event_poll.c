@@ -112,6 +112,19 @@ static enum MHD_Result send_page(struct event_poll *p)
     return reply_json(p->request, MHD_HTTP_OK, &p->text);
 }
 
+/* What it wanted to go on from may have been removed in this very moment: then it begins anew, with a reset. */
+static enum MHD_Result answer_broken(struct request *r, struct event_poll *p)
+{
+    struct event_query query = p->query;
+
+    if (p->is_reset || event_source_keeps(r->server, p->source.seq)) {
+        return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
+    }
+    r->op = NULL;
+    free_poll(p);
+    return event_poll_answer(r, &query);
+}
+
 /* A handler_fn: runs at first, and whenever the feed has woken it. */
 static enum MHD_Result run(struct request *r)
 {
@@ -119,7 +132,7 @@ static enum MHD_Result run(struct request *r)
     struct MHD_Connection *connection = r->connection;
 
     if (!collect(p)) {
-        return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
+        return answer_broken(r, p);
     }
     if (p->count > 0 || p->is_full || p->has_ended || clock_mono_ms() >= p->until_mono_ms ||
         event_feed_is_closed(r->parts->feed)) {
