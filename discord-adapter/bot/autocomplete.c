@@ -82,6 +82,31 @@ static cJSON *models(const struct catalog *c, const char *category, const char *
     return choices;
 }
 
+static bool is_there(const cJSON *choices, const char *text)
+{
+    const cJSON *known = NULL;
+
+    cJSON_ArrayForEach(known, choices) {
+        if (strcmp(read_text(known, "value"), text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_values(cJSON *choices, const cJSON *values, const char *typed)
+{
+    const cJSON *value = NULL;
+
+    cJSON_ArrayForEach(value, values) {
+        AUTO(free_ptr) char *text = choice_text(value);
+
+        if (has(text, typed) && !is_there(choices, text)) {
+            add(choices, text, text);
+        }
+    }
+}
+
 static cJSON *values(const struct catalog *c, const char *category, const char *option,
                      const char *typed)
 {
@@ -90,20 +115,9 @@ static cJSON *values(const struct catalog *c, const char *category, const char *
     for (size_t i = 0; i < catalog_count(c); i++) {
         const struct template_entry *t = catalog_at(c, i);
         const struct param *p = catalog_is_of(t, category) ? param_by_name(t, option) : NULL;
-        const cJSON *choice = p != NULL && p->kind == PARAM_CHOICE ? p->choice : NULL;
-        const cJSON *value = NULL;
 
-        cJSON_ArrayForEach(value, choice) {
-            AUTO(free_ptr) char *text = choice_text(value);
-            const cJSON *known = NULL;
-            bool is_there = false;
-
-            cJSON_ArrayForEach(known, choices) {
-                is_there = is_there || strcmp(read_text(known, "value"), text) == 0;
-            }
-            if (!is_there && has(text, typed)) {
-                add(choices, text, text);
-            }
+        if (p != NULL && p->kind == PARAM_CHOICE) {
+            add_values(choices, p->choice, typed);
         }
     }
     return choices;

@@ -124,8 +124,7 @@ static void open_modal(struct answer *a, const struct template_entry *t, const c
 
 /* The picture's own prompt is a beginning for what is to move, or to be different. */
 static void open_for_picture(struct bot *b, struct interaction *i, struct answer *a,
-                             const struct custom_id *id, const cJSON *job, const char *category,
-                             enum press_action send)
+                             const struct custom_id *id, const cJSON *job, bool is_animate)
 {
     const struct template_entry *t = NULL;
     const cJSON *input = cJSON_GetObjectItemCaseSensitive(job, "input");
@@ -134,15 +133,15 @@ static void open_for_picture(struct bot *b, struct interaction *i, struct answer
     if (!may(b, i, a, job)) {
         return;
     }
-    t = runnable(b, category, id->extra, i, a);
+    t = runnable(b, is_animate ? "image-to-video" : "image-edit", id->extra, i, a);
     if (t == NULL) {
         return;
     }
     values = require_memory(cJSON_CreateObject());
-    if (send == PRESS_ANIMATE_SEND) {
+    if (is_animate) {
         (void)cJSON_AddStringToObject(values, "prompt", read_text(input, "prompt"));
     }
-    open_modal(a, t, values, id, send);
+    open_modal(a, t, values, id, is_animate ? PRESS_ANIMATE_SEND : PRESS_EDIT_SEND);
     cJSON_Delete(values);
     interaction_free(i);
 }
@@ -151,14 +150,14 @@ static void edit(struct bot *b, struct interaction *i, struct answer *a, const s
                  const cJSON *job, struct span text)
 {
     (void)text;
-    open_for_picture(b, i, a, id, job, "image-edit", PRESS_EDIT_SEND);
+    open_for_picture(b, i, a, id, job, false);
 }
 
 static void animate(struct bot *b, struct interaction *i, struct answer *a,
                     const struct custom_id *id, const cJSON *job, struct span text)
 {
     (void)text;
-    open_for_picture(b, i, a, id, job, "image-to-video", PRESS_ANIMATE_SEND);
+    open_for_picture(b, i, a, id, job, true);
 }
 
 void press_edit(struct bot *b, struct interaction *i, struct answer *a, const struct custom_id *id)

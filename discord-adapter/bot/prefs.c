@@ -12,7 +12,7 @@
 
 #define PATIENCE_MS     10000
 #define GET_PATIENCE_MS 1500 /* somebody waits at a dialogue that Discord closes after 3 s */
-#define KEY_MAX         512
+#define KEY_MAX         ((size_t)512)
 #define PAGE            100
 
 struct ask {

@@ -23,10 +23,10 @@ void say_error(struct answer *a, const char *sentence)
 
 void say_title(struct buf *out, const char *text, size_t max)
 {
-    AUTO(buf_clear) struct buf line = BUF_INIT(SENTENCE_MAX * 4);
+    AUTO(buf_clear) struct buf line = BUF_INIT((size_t)SENTENCE_MAX * 4);
 
     for (const char *c = text; *c != '\0'; c++) {
-        (void)buf_append_char(&line, *c == '\n' || *c == '\r' || *c == '\t' ? ' ' : *c);
+        (void)buf_append_char(&line, (char)(*c == '\n' || *c == '\r' || *c == '\t' ? ' ' : *c));
     }
     text_cut(out, buf_str(&line), max);
 }

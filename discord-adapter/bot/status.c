@@ -82,8 +82,8 @@ void cmd_status(struct bot *b, struct interaction *i, struct answer *a)
 static void show_loras(struct bot *b, struct interaction *i, struct answer *a,
                        const struct comfygate_result *r)
 {
-    AUTO(buf_clear) struct buf lines = BUF_INIT(TEXT_MAX * 2);
-    AUTO(buf_clear) struct buf shown = BUF_INIT(TEXT_MAX * 2);
+    AUTO(buf_clear) struct buf lines = BUF_INIT((size_t)TEXT_MAX * 2);
+    AUTO(buf_clear) struct buf shown = BUF_INIT((size_t)TEXT_MAX * 2);
     const cJSON *model = NULL;
     struct message *m = NULL;
 

@@ -54,13 +54,13 @@ static const cJSON *input_of(const cJSON *job)
 static void add_prompt(struct buf *out, const cJSON *job)
 {
     const char *prompt = read_text(input_of(job), "prompt");
-    AUTO(buf_clear) struct buf flat = BUF_INIT(LINE_MAX * 4);
+    AUTO(buf_clear) struct buf flat = BUF_INIT((size_t)LINE_MAX * 4);
 
     if (prompt[0] == '\0') {
         prompt = read_text(job, "title");
     }
     for (const char *c = prompt; *c != '\0'; c++) {
-        (void)buf_append_char(&flat, *c == '\n' || *c == '\r' ? ' ' : *c);
+        (void)buf_append_char(&flat, (char)(*c == '\n' || *c == '\r' ? ' ' : *c));
     }
     if (flat.len > 0) {
         (void)buf_append_str(out, "> ");
@@ -69,10 +69,10 @@ static void add_prompt(struct buf *out, const cJSON *job)
     }
 }
 
-static void add_button(struct message *m, const cJSON *job, enum press_action action, int output,
+static void add_button(struct message *m, const cJSON *job, enum press_action action,
                        enum button_style style, const char *label, const char *emoji)
 {
-    struct custom_id id = {.action = action, .job = job_id(job), .output = output};
+    struct custom_id id = {.action = action, .job = job_id(job)};
 
     message_button(m, style, label, emoji, &id, false);
 }
@@ -205,7 +205,7 @@ struct message *view_open(const cJSON *job, const struct view_options *o)
     add_preview(m, o);
     if (o->is_cancel_shown && strcmp(read_text(job, "status"), "canceling") != 0) {
         message_row(m);
-        add_button(m, job, PRESS_CANCEL, 0, BUTTON_SECONDARY, "Cancel", NULL);
+        add_button(m, job, PRESS_CANCEL, BUTTON_SECONDARY, "Cancel", NULL);
     }
     return m;
 }
@@ -281,10 +281,10 @@ struct message *view_failed(const cJSON *job, const struct view_options *o)
     add_id(m, job);
     message_row(m);
     if (read_text(job, "template")[0] != '\0') {
-        add_button(m, job, PRESS_AGAIN, 0, BUTTON_SECONDARY, "Run again", "🔁");
-        add_button(m, job, PRESS_CHANGE, 0, BUTTON_SECONDARY, "Change and run", "✏️");
+        add_button(m, job, PRESS_AGAIN, BUTTON_SECONDARY, "Run again", "🔁");
+        add_button(m, job, PRESS_CHANGE, BUTTON_SECONDARY, "Change and run", "✏️");
     }
-    add_button(m, job, PRESS_DELETE, 0, BUTTON_SECONDARY, "Delete", "🗑️");
+    add_button(m, job, PRESS_DELETE, BUTTON_SECONDARY, "Delete", "🗑️");
     return m;
 }
 
@@ -338,6 +338,15 @@ static void add_facts(struct message *m, const cJSON *job, const char *seed,
     message_footer(m, buf_str(&line));
 }
 
+static void add_picture_button(struct message *m, const cJSON *job, enum press_action action,
+                               const cJSON *output, const char *label, const char *emoji)
+{
+    struct custom_id id = {
+        .action = action, .job = job_id(job), .output = (int)read_int(output, "index", 0)};
+
+    message_button(m, BUTTON_SECONDARY, label, emoji, &id, false);
+}
+
 /* One row for each thing that can be done with a picture; one button for each of the first five. */
 static void add_picture_row(struct message *m, const cJSON *job, enum press_action action,
                             const char *word, const char *emoji)
@@ -362,8 +371,7 @@ static void add_picture_row(struct message *m, const cJSON *job, enum press_acti
             shown++;
             (void)snprintf(label, sizeof label, "%s%s%.0d", word, pictures > 1 ? " " : "",
                            pictures > 1 ? shown : 0);
-            add_button(m, job, action, (int)read_int(output, "index", 0), BUTTON_SECONDARY, label,
-                       emoji);
+            add_picture_button(m, job, action, output, label, emoji);
         }
     }
 }
@@ -388,14 +396,14 @@ static void add_result_buttons(struct message *m, const cJSON *job, const char *
     }
     message_row(m);
     if (seed[0] != '\0') {
-        add_button(m, job, PRESS_VARY, 0, BUTTON_PRIMARY, "Vary", "🎲");
+        add_button(m, job, PRESS_VARY, BUTTON_PRIMARY, "Vary", "🎲");
     }
     if (read_text(job, "template")[0] != '\0') {
-        add_button(m, job, PRESS_AGAIN, 0, BUTTON_SECONDARY, "Run again", "🔁");
-        add_button(m, job, PRESS_CHANGE, 0, BUTTON_SECONDARY, "Change and run", "✏️");
+        add_button(m, job, PRESS_AGAIN, BUTTON_SECONDARY, "Run again", "🔁");
+        add_button(m, job, PRESS_CHANGE, BUTTON_SECONDARY, "Change and run", "✏️");
     }
-    add_button(m, job, PRESS_SETTINGS_SHOW, 0, BUTTON_SECONDARY, "Show settings", "ℹ️");
-    add_button(m, job, PRESS_DELETE, 0, BUTTON_SECONDARY, "Delete", "🗑️");
+    add_button(m, job, PRESS_SETTINGS_SHOW, BUTTON_SECONDARY, "Show settings", "ℹ️");
+    add_button(m, job, PRESS_DELETE, BUTTON_SECONDARY, "Delete", "🗑️");
 }
 
 static void add_text_outputs(struct buf *out, const cJSON *job)

@@ -3,7 +3,7 @@
 #include "wire/read.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -36,18 +36,41 @@ bool read_true(const cJSON *object, const char *key)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key)) != 0;
 }
 
+/* `count` digits at text; -1 when there are others. */
+static int digits(const char *text, size_t count)
+{
+    int number = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+/* As comfygate writes it: 2026-11-22T23:07:00.123Z. */
 int64_t read_time_ms(const cJSON *object, const char *key)
 {
+    const char *text = read_text(object, key);
     struct tm t = {.tm_isdst = 0};
     int ms = 0;
 
-    if (sscanf(read_text(object, key), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &t.tm_year,
-               &t.tm_mon, // NOLINT(cert-err34-c): digits, bounded
-               &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec, &ms) != 7) {
+    if (strlen(text) != strlen("2026-11-22T23:07:00.123Z")) {
         return 0;
     }
-    t.tm_year -= 1900;
-    t.tm_mon -= 1;
+    t = (struct tm){.tm_year = digits(text, 4) - 1900,
+                    .tm_mon = digits(text + 5, 2) - 1,
+                    .tm_mday = digits(text + 8, 2),
+                    .tm_hour = digits(text + 11, 2),
+                    .tm_min = digits(text + 14, 2),
+                    .tm_sec = digits(text + 17, 2)};
+    ms = digits(text + 20, 3);
+    if (t.tm_year < 70 || t.tm_mon < 0 || t.tm_mday < 1 || t.tm_hour < 0 || t.tm_min < 0 ||
+        t.tm_sec < 0 || ms < 0) {
+        return 0;
+    }
     return (int64_t)timegm(&t) * 1000 + ms;
 }
 

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define ELLIPSIS    "\xe2\x80\xa6"
 #define REPLACEMENT 0xFFFDU
 #define ZERO_WIDTH  "\xe2\x80\x8b"
@@ -16,52 +18,27 @@
 static uint32_t next_char(const char *text, size_t *len)
 {
     const unsigned char *b = (const unsigned char *)text;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t need = b[0] < 0x80                   ? 1
-                  : b[0] >= 0xF0 && b[0] < 0xF8 ? 4
-                  : b[0] >= 0xE0 && b[0] < 0xF0 ? 3
-                  : b[0] >= 0xC2 && b[0] < 0xE0 ? 2
-                                                : 0;
-    uint32_t c = need == 1 ? b[0] : need > 1 ? b[0] & (0xFFU >> (need + 1)) : 0;
+    uint32_t c = b[0];
 
-    *len = 1;
-    if (need == 0) {
+    *len = utf8_len((struct span){text, strnlen(text, UTF8_MAX)});
+    if (*len == 0) {
+        *len = 1;
         return REPLACEMENT;
     }
-    for (size_t i = 1; i < need; i++) {
-        if ((b[i] & 0xC0U) != 0x80) {
-            return REPLACEMENT;
-        }
+    if (*len > 1) {
+        c &= 0xFFU >> (*len + 1);
+    }
+    for (size_t i = 1; i < *len; i++) {
         c = c << 6 | (b[i] & 0x3FU);
     }
-    if (c < least[need] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) {
-        return REPLACEMENT;
-    }
-    *len = need;
     return c;
 }
 
 static void put_char(struct buf *out, uint32_t c)
 {
-    char bytes[4];
-    size_t len = 0;
+    char bytes[UTF8_MAX];
 
-    if (c < 0x80) {
-        bytes[len++] = (char)c;
-    } else if (c < 0x800) {
-        bytes[len++] = (char)(0xC0U | c >> 6);
-        bytes[len++] = (char)(0x80U | (c & 0x3FU));
-    } else if (c < 0x10000) {
-        bytes[len++] = (char)(0xE0U | c >> 12);
-        bytes[len++] = (char)(0x80U | (c >> 6 & 0x3FU));
-        bytes[len++] = (char)(0x80U | (c & 0x3FU));
-    } else {
-        bytes[len++] = (char)(0xF0U | c >> 18);
-        bytes[len++] = (char)(0x80U | (c >> 12 & 0x3FU));
-        bytes[len++] = (char)(0x80U | (c >> 6 & 0x3FU));
-        bytes[len++] = (char)(0x80U | (c & 0x3FU));
-    }
-    (void)buf_append(out, bytes, len);
+    (void)buf_append(out, bytes, utf8_encode(c, bytes));
 }
 
 /* UTF-16 code units. */
@@ -148,9 +125,7 @@ static void write_limited(struct buf *out, const char *text, size_t max, write_c
         needed = text_count(buf_str(&piece));
         if (used + needed > max) {
             out->len = fits_len;
-            if (max > 0) {
-                (void)buf_append_str(out, ELLIPSIS);
-            }
+            (void)buf_append_str(out, max > 0 ? ELLIPSIS : "");
             break;
         }
         (void)buf_append_span(out, buf_span(&piece));
@@ -221,7 +196,7 @@ void text_duration(struct buf *out, int64_t ms)
         if (seconds % 60 > 0 && seconds < 600) {
             (void)buf_appendf(out, " %" PRId64 " s", seconds % 60);
         }
-    } else if (seconds < 2 * 86400) {
+    } else if (seconds < 172800) {
         (void)buf_appendf(out, "%" PRId64 " h", seconds / 3600);
         if (seconds % 3600 >= 60) {
             (void)buf_appendf(out, " %" PRId64 " min", seconds % 3600 / 60);
