@@ -64,8 +64,10 @@ struct live_job {
     struct job_file *file; /* that the prompt needs */
     size_t file_count;
     bool has_files_loaded;
-    bool has_uploaded_again; /* after ComfyUI had said that it does not have them */
-    int upload_tries;        /* that failed in a row */
+    bool has_uploaded_again;        /* after ComfyUI had said that it does not have them */
+    int upload_tries;               /* that failed in a row */
+    const struct job_file *sending; /* by the upload that `post` is; NULL = it is none */
+    int64_t sending_to;             /* connections_opened of the backend when that began */
 
     struct http_call *post;      /* POST /prompt under way, or an upload before it */
     int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
@@ -322,6 +324,8 @@ void look_tick_job(struct live_job *j, int64_t mono) ON_ENGINE;
 bool upload_begin(struct live_job *j) ON_ENGINE;
 /* ComfyUI refuses the prompt: sends all files once more, if there are any and that was not tried. */
 bool upload_again(struct live_job *j) ON_ENGINE;
+/* Ends an upload that is under way, and gives the job back; false when none is. */
+bool upload_stop(struct live_job *j) ON_ENGINE;
 /* The graph with the names that the files have inside; in `renamed` when they are others. */
 struct span upload_graph(const struct live_job *j, struct buf *renamed) ON_ENGINE;
 /* What comes back under this name may not have them any more. */

@@ -150,6 +150,7 @@ static void end_attempt(struct engine *e, struct live_job *j)
     http_drop(j->history);
     http_drop(j->stop_call);
     j->post = NULL;
+    j->sending = NULL;
     j->history = NULL;
     j->stop_call = NULL;
     collect_drop(j);

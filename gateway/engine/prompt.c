@@ -235,6 +235,9 @@ void prompt_stop(struct live_job *j)
     AUTO(buf_clear) struct buf path = BUF_INIT(SMALL_BODY);
     struct backend *b = j->backend;
 
+    if (upload_stop(j)) {
+        return;
+    }
     /* A prompt on its way can be taken out only when it is there. */
     if (b == NULL || j->post != NULL || j->stop_call != NULL) {
         return;

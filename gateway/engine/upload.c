@@ -105,16 +105,18 @@ static void trouble(struct live_job *j, const char *reason)
     prompt_post(j);
 }
 
-static void answered(struct live_job *j, const struct http_result *result) ON_ENGINE;
-static void answered(struct live_job *j, const struct http_result *result)
+static void answered(struct live_job *j, const struct job_file *file,
+                     const struct http_result *result) ON_ENGINE;
+static void answered(struct live_job *j, const struct job_file *file,
+                     const struct http_result *result)
 {
     AUTO(buf_clear) struct buf name = BUF_INIT(NAME_SIZE);
-    const struct job_file *file = next_file(j);
     char reason[80];
 
     if (result->status == 200 && comfy_upload_reply_parse(result->body, &name)) {
         j->upload_tries = 0;
-        if (file != NULL) {
+        /* Else it is sent again: what has come back since may not be what took it. */
+        if (j->sending_to == j->backend->connections_opened) {
             note_name(j->backend, file, buf_str(&name));
         }
         prompt_post(j);
@@ -131,16 +133,18 @@ static void answered(struct live_job *j, const struct http_result *result)
 static void on_uploaded(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
+    const struct job_file *file = j->sending;
 
     assume_engine_role();
     j->post = NULL;
+    j->sending = NULL;
     if (job_has_ended(jobs_row(j)->status)) {
         return;
     }
     if (jobs_row(j)->stop != STOP_NONE) {
         give_back(j);
     } else if (result->end == HTTP_ANSWERED) {
-        answered(j, result);
+        answered(j, file, result);
     } else if (result->end == HTTP_NOT_SENT) {
         backend_lost(j->backend, result->reason);
         give_back(j);
@@ -171,6 +175,8 @@ static void send(struct live_job *j, const struct job_file *file)
         fail_unreadable(j);
         return;
     }
+    j->sending = file;
+    j->sending_to = b->connections_opened;
     j->post = comfy_call_start(b->engine->http,
                                &(struct call_request){.method = "POST",
                                                       .url = backend_url(b, "/upload/image", &url),
@@ -199,13 +205,25 @@ bool upload_begin(struct live_job *j)
     return file != NULL;
 }
 
+bool upload_stop(struct live_job *j)
+{
+    if (j->sending == NULL) {
+        return false;
+    }
+    http_drop(j->post);
+    j->post = NULL;
+    j->sending = NULL;
+    give_back(j);
+    return true;
+}
+
 bool upload_again(struct live_job *j)
 {
     if (j->file_count == 0 || j->has_uploaded_again) {
         return false;
     }
     j->has_uploaded_again = true;
-    for (size_t i = 0; i < j->file_count; i++) {
+    for (size_t i = 0; i < j->file_count && j->backend->uploaded != NULL; i++) {
         free(map_remove(j->backend->uploaded, j->file[i].sha256));
     }
     prompt_post(j);
