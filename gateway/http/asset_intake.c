@@ -44,6 +44,11 @@ void asset_intake_drop(struct asset_intake *in)
     }
 }
 
+int64_t asset_intake_size(const struct asset_intake *in)
+{
+    return blob_written(in->sink);
+}
+
 enum errc asset_intake_write(struct asset_intake *in, struct span data, struct err *e)
 {
     if (blob_written(in->sink) + (int64_t)data.len > in->config->assets_max_bytes) {

@@ -22,6 +22,7 @@ enum errc asset_intake_begin(struct blobs *blobs, const struct config *config,
                              struct asset_intake **out, struct err *e) MUST_CHECK;
 /* CONTENT_TOO_LARGE above assets_max_bytes. */
 enum errc asset_intake_write(struct asset_intake *in, struct span data, struct err *e) MUST_CHECK;
+int64_t asset_intake_size(const struct asset_intake *in); /* bytes so far */
 /* Ends the intake, also on failure. On success *out is the caller's, with an id of its own, and the
  * content is staged and held: blob_publish or blob_unstage must follow. `name` may be NULL; folders
  * and control characters in it are dropped. UNSUPPORTED_MEDIA_TYPE, CONTENT_TOO_LARGE (pixels),

@@ -44,6 +44,27 @@ static enum errc begin_file(struct upload *u, struct err *e)
 
 /* ---- a form ----------------------------------------------------------------------------------------- */
 
+/* The library tells of a part's beginning twice when nothing of it could be told the first time. */
+static bool is_second_file(const struct upload *u, const char *filename)
+{
+    const char *name = u->name != NULL ? u->name : "";
+
+    return u->has_file &&
+           (u->in == NULL || asset_intake_size(u->in) > 0 || strcmp(name, filename) != 0);
+}
+
+static enum errc begin_part(struct upload *u, const char *filename)
+{
+    if (is_second_file(u, filename)) {
+        return err_set(u->e, ERR_BAD_REQUEST, "One file at a time: the form holds a second one.");
+    }
+    if (u->has_file) {
+        return ERR_NONE;
+    }
+    xreplace(&u->name, filename[0] != '\0' ? filename : NULL);
+    return begin_file(u, u->e);
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_part(void *arg, enum MHD_ValueKind kind, const char *key,
                                const char *filename, const char *content_type,
@@ -65,13 +86,8 @@ static enum MHD_Result on_part(void *arg, enum MHD_ValueKind kind, const char *k
                       key != NULL ? key : "");
         return MHD_NO;
     }
-    if (offset == 0 && u->has_file) {
-        (void)err_set(u->e, ERR_BAD_REQUEST, "One file at a time: the form holds a second one.");
-        return MHD_NO;
-    }
     if (offset == 0) {
-        xreplace(&u->name, filename[0] != '\0' ? filename : NULL);
-        rc = begin_file(u, u->e);
+        rc = begin_part(u, filename);
     }
     if (rc == ERR_NONE && size > 0) {
         rc = asset_intake_write(u->in, (struct span){data, size}, u->e);

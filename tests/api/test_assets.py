@@ -14,6 +14,7 @@ import zlib
 import pytest
 
 import files
+import raw_http
 from stage import eventually
 
 RAW = {"Content-Type": "application/octet-stream"}
@@ -181,6 +182,18 @@ def test_forms_that_are_refused(gateway, parts, status):
     answer = gateway.request("POST", "/v1/assets", body=body, headers=headers)
     assert answer.status == status, answer
     assert stored_files(gateway) == [] and staged_files(gateway) == []
+
+
+@pytest.mark.parametrize("first", range(6))
+def test_a_form_that_arrives_in_pieces(gateway, first):
+    """Also when no byte of the file, or too few to tell them from a boundary, have come with what stands before it."""
+    data = files.picture((first, 2, 3))
+    body, headers = files.form([("file", "a.png", data)])
+    begin = body.index(data) + first
+    head = (f"POST /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+            f"Content-Type: {headers['Content-Type']}\r\n\r\n").encode()
+    received, _ = raw_http.talk(gateway, head, body[:begin], body[begin:begin + 1], body[begin + 1:], pause=0.1)
+    assert raw_http.statuses(received) == [201], received
 
 
 def test_a_form_without_its_end(gateway):
