@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "core/event.h"
 #include "http/dry_run.h"
 #include "http/header.h"
 #include "http/input_files.h"
@@ -15,12 +16,15 @@
 #include "http/template_job.h"
 
 #define WAIT_MAX_S 60
-#define KIND_SIZE  (sizeof "retry " + ID_LEN)
+/* Title, tags and metadata have limits of their own. */
+#define EVENT_MAX (1U << 20)
+#define KIND_SIZE (sizeof "retry " + ID_LEN)
 
 /* request.op of a submission. */
 struct making {
     struct submission job;
     struct buf text;          /* what the job's document borrows, unless that is the body */
+    struct buf queued;        /* what its event tells */
     struct input_files files; /* of a template's job */
     struct err *problems;
     char kind[KIND_SIZE];
@@ -34,6 +38,7 @@ static void free_making(void *op)
 
     submission_clear(&n->job);
     buf_clear(&n->text);
+    buf_clear(&n->queued);
     input_files_clear(&n->files);
     free(n->problems);
     free(n);
@@ -91,6 +96,26 @@ static enum MHD_Result answer_now(struct request *r)
     return rc == ERR_NONE ? answer(r, &look) : reply_problem(r, &e);
 }
 
+/* The job of r->cmd is in the store. */
+static enum MHD_Result accepted(struct request *r)
+{
+    struct making *n = r->op;
+
+    if (n->wait_s <= 0) {
+        return answer_now(r);
+    }
+    /* A request that waits keeps no more than it needs. */
+    json_free_ptr(&n->job.doc);
+    buf_clear(&r->body);
+    buf_clear(&n->text);
+    buf_clear(&n->queued);
+    buf_clear(&n->job.graph);
+    r->wait.job = r->cmd.job;
+    r->wait.until_mono_ms = clock_mono_ms() + (int64_t)n->wait_s * 1000;
+    r->wait.answer = answer;
+    return job_wait_run(r);
+}
+
 static enum MHD_Result committed(struct request *r)
 {
     struct making *n = r->op;
@@ -104,18 +129,7 @@ static enum MHD_Result committed(struct request *r)
     if (!n->is_replay) {
         input_files_taken(&n->files);
     }
-    if (n->wait_s <= 0) {
-        return answer_now(r);
-    }
-    /* A request that waits keeps no more than it needs. */
-    json_free_ptr(&n->job.doc);
-    buf_clear(&r->body);
-    buf_clear(&n->text);
-    buf_clear(&n->job.graph);
-    r->wait.job = r->cmd.job;
-    r->wait.until_mono_ms = clock_mono_ms() + (int64_t)n->wait_s * 1000;
-    r->wait.answer = answer;
-    return job_wait_run(r);
+    return accepted(r);
 }
 
 /* ---- the command ---------------------------------------------------------------------------------- */
@@ -130,23 +144,56 @@ static void hash_request(const struct request *r, const char *kind, char out[SHA
     sha256_final_hex(&hash, out);
 }
 
+static void write_event(struct making *n)
+{
+    struct json_out json;
+
+    n->queued = BUF_INIT(EVENT_MAX);
+    json = json_out_to(&n->queued);
+    event_job_data(&json, EVENT_JOB_QUEUED, &n->job.row, NULL);
+    bug_if(!buf_ok(&n->queued));
+}
+
 static enum MHD_Result push(struct request *r)
 {
     struct making *n = r->op;
 
-    n->wait_s = prefer_wait_s(request_header(r, MHD_HTTP_HEADER_PREFER), WAIT_MAX_S);
+    write_event(n);
     r->cmd.kind = CMD_SUBMIT;
     r->cmd.submit = (struct arrival){.row = &n->job.row,
                                      .graph = buf_span(&n->job.graph),
                                      .file = n->files.file,
                                      .file_count = n->files.file_count,
                                      .asset = n->files.asset,
-                                     .asset_count = n->files.asset_count};
-    r->cmd.idempotency_key = request_header(r, "Idempotency-Key");
-    if (r->cmd.idempotency_key != NULL) {
-        hash_request(r, n->kind, r->cmd.body_sha256);
-    }
+                                     .asset_count = n->files.asset_count,
+                                     .queued = buf_span(&n->queued)};
     return request_push(r, committed);
+}
+
+/* What was accepted once is told again, even if it could not be accepted now: its files may be gone, its template
+ * too, or the room. Whether this is another request under the same key is left to the engine. */
+static bool find_accepted(struct request *r)
+{
+    struct making *n = r->op;
+    struct store_reader *reader = NULL;
+    struct idempotency_key key = {.owner = r->cmd.owner};
+    struct id job;
+    char sha256[SHA256_TEXT_SIZE];
+
+    key.key = request_header(r, "Idempotency-Key");
+    if (key.key == NULL || n->job.is_dry_run) {
+        return false;
+    }
+    r->cmd.idempotency_key = key.key;
+    hash_request(r, n->kind, r->cmd.body_sha256);
+    reader = reader_get(r->server);
+    key.now = clock_wall_ms();
+    n->is_replay = reader != NULL && store_idempotency(reader, &key, &job, sha256) == ST_OK &&
+                   strcmp(sha256, r->cmd.body_sha256) == 0;
+    if (n->is_replay) {
+        r->cmd.job = job;
+    }
+    return n->is_replay;
 }
 
 /* ---- what only the gateway as it is can tell ---------------------------------------------------------- */
@@ -221,6 +268,10 @@ enum MHD_Result new_job_run(struct request *r, struct submission *job, struct bu
     input_files_init(&n->files, r, false);
     r->op = n;
     r->op_free = free_making;
+    n->wait_s = prefer_wait_s(request_header(r, MHD_HTTP_HEADER_PREFER), WAIT_MAX_S);
+    if (find_accepted(r)) {
+        return accepted(r);
+    }
     make(r, false);
     if (!n->files.has_to_block) {
         return made(r);

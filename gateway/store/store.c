@@ -255,6 +255,12 @@ enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
     return r->ops->job(r, job, out);
 }
 
+enum st store_idempotency(struct store_reader *r, const struct idempotency_key *key,
+                          struct id *out_job, char out_sha256[65])
+{
+    return r->ops->idempotency(r, key, out_job, out_sha256);
+}
+
 enum st store_graph(struct store_reader *r, struct id job, struct buf *out)
 {
     return r->ops->graph(r, job, out);

@@ -137,12 +137,11 @@ enum st store_assets_expire(struct store_writer *w, int64_t used_before, int lim
  * again, whatever is removed. row->seq and row->metadata are not looked at. */
 enum st store_event_insert(struct store_writer *w, const struct event_row *row, int64_t *seq)
     MUST_CHECK;
-/* Removes, the oldest first, events from before then, at most `limit`; stops at the first that is younger.
- * *removed tells how many. */
+/* Removes, the oldest first, events from before then, at most `limit`; stops at the first that is younger. The
+ * newest of all always stays. *removed tells how many. */
 enum st store_events_expire(struct store_writer *w, int64_t before, int limit, int *removed)
     MUST_CHECK;
-/* The number of the newest event ever, 0 = none yet; and of the oldest that is kept, newest + 1 when
- * none is. */
+/* The numbers of the oldest and the newest event; 1 and 0 = there was none yet. */
 enum st store_events_range(struct store_writer *w, int64_t *oldest, int64_t *newest) MUST_CHECK;
 
 /* ---- reading: any thread ------------------------------------------------------------------ */
@@ -151,6 +150,15 @@ enum st store_reader_open(struct store *s, struct store_reader **out) MUST_CHECK
 void store_reader_close(struct store_reader *r); /* NULL is fine */
 
 enum st store_job(struct store_reader *r, struct id job, struct job_row *out) MUST_CHECK;
+struct idempotency_key {
+    const char *owner; /* NULL = there are no keys */
+    const char *key;
+    int64_t now;
+};
+/* The job that it stands for, which may have been deleted, and the hash of its request. ST_NONE when it is not
+ * known, or has expired by now. */
+enum st store_idempotency(struct store_reader *r, const struct idempotency_key *key,
+                          struct id *out_job, char out_sha256[65]) MUST_CHECK;
 enum st store_graph(struct store_reader *r, struct id job, struct buf *out) MUST_CHECK;
 /* ST_OK also when there are none. */
 enum st store_outputs(struct store_reader *r, struct id job, struct job_outputs *out) MUST_CHECK;

@@ -77,6 +77,8 @@ struct store_ops {
     enum st (*reader_open)(struct store *s, struct store_reader **out);
     void (*reader_close)(struct store_reader *r);
     enum st (*job)(struct store_reader *r, struct id job, struct job_row *out);
+    enum st (*idempotency)(struct store_reader *r, const struct idempotency_key *key,
+                           struct id *out_job, char *out_sha256);
     enum st (*graph)(struct store_reader *r, struct id job, struct buf *out);
     enum st (*outputs)(struct store_reader *r, struct id job, struct job_outputs *out);
     enum st (*output)(struct store_reader *r, struct id output, struct job_output *out);

@@ -300,6 +300,7 @@ const struct store_ops store_sqlite_ops = {
     .reader_open = open_reader,
     .reader_close = close_reader,
     .job = sqlite_job,
+    .idempotency = sqlite_idempotency,
     .graph = sqlite_graph,
     .outputs = sqlite_outputs,
     .output = sqlite_output,

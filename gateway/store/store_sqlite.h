@@ -154,6 +154,9 @@ enum st job_row_get(struct query *q, struct job_row *out) MUST_CHECK;
 /* Runs a query for one row. */
 enum st job_row_find(struct handle *h, enum sql which, const struct id *job, struct job_row *out)
     MUST_CHECK;
+/* As store_idempotency. */
+enum st idempotency_find(struct handle *h, const struct idempotency_key *key, struct id *out_job,
+                         char *out_sha256) MUST_CHECK;
 enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) MUST_CHECK;
 
 /* The columns of table output in the order of job_output_put and job_output_get. */
@@ -246,6 +249,8 @@ enum st sqlite_events_expire(struct store_writer *base, int64_t before, int limi
 enum st sqlite_events_range(struct store_writer *base, int64_t *oldest, int64_t *newest);
 
 enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out);
+enum st sqlite_idempotency(struct store_reader *base, const struct idempotency_key *key,
+                           struct id *out_job, char *out_sha256);
 enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out);
 enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outputs *out);
 enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out);

@@ -83,20 +83,16 @@ enum st sqlite_events_expire(struct store_writer *base, int64_t before, int limi
     return sqlite_written(w, st);
 }
 
+/* NULL, of an empty table, reads as 0. */
 static enum st read_number(struct handle *h, enum sql which, int64_t *out)
 {
     AUTO(query_end) struct query q = query_begin(h, which);
-    int one = 1;
-    enum st st = ST_OK;
+    enum st st = query_step(&q);
 
-    if (which == SQL_EVENTS_OLDEST) {
-        put_int(&q, &one);
-    }
-    st = query_step(&q);
     if (st == ST_OK) {
         get_int64(&q, out);
     }
-    return st == ST_NONE ? ST_OK : st;
+    return st;
 }
 
 enum st sqlite_events_range(struct store_writer *base, int64_t *oldest, int64_t *newest)
@@ -104,10 +100,10 @@ enum st sqlite_events_range(struct store_writer *base, int64_t *oldest, int64_t 
     struct handle *h = &sqlite_writer_of(base)->h;
     int64_t last = 0;
     int64_t first = 0;
-    enum st st = read_number(h, SQL_EVENTS_NEWEST, &last);
+    enum st st = read_number(h, SQL_EVENTS_LAST, &last);
 
     if (st == ST_OK) {
-        st = read_number(h, SQL_EVENTS_OLDEST, &first);
+        st = read_number(h, SQL_EVENTS_FIRST, &first);
     }
     if (st == ST_OK) {
         *newest = last;

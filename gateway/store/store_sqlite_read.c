@@ -1,5 +1,7 @@
 /* store_sqlite_read.c - what HTTP threads read, but for lists.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "store/store_sqlite.h"
 
@@ -11,6 +13,37 @@ static struct handle *handle_of(struct store_reader *base)
 enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out)
 {
     return job_row_find(handle_of(base), SQL_JOB_BY_ID, &job, out);
+}
+
+enum st idempotency_find(struct handle *h, const struct idempotency_key *key, struct id *out_job,
+                         char *out_sha256)
+{
+    AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
+    struct span sha256 = SPAN_NONE;
+    enum st st = ST_OK;
+
+    put_str(&q, key->owner != NULL ? key->owner : "");
+    put_str(&q, key->key);
+    put_int64(&q, &key->now);
+    st = query_step(&q);
+    if (st != ST_OK) {
+        return st;
+    }
+    get_id(&q, out_job);
+    sha256 = get_span(&q);
+    if (q.rc != SQLITE_ROW || sha256.len != 64) {
+        store_reason_set("an Idempotency-Key has no proper job or hash");
+        return ST_FAIL;
+    }
+    memcpy(out_sha256, sha256.ptr, 64);
+    out_sha256[64] = '\0';
+    return ST_OK;
+}
+
+enum st sqlite_idempotency(struct store_reader *base, const struct idempotency_key *key,
+                           struct id *out_job, char *out_sha256)
+{
+    return idempotency_find(handle_of(base), key, out_job, out_sha256);
 }
 
 enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out)

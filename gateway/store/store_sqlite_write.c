@@ -130,32 +130,6 @@ enum st sqlite_by_job(struct handle *h, enum sql which, const struct id *job)
     return query_run(&q);
 }
 
-/* Gives what a key stands for. */
-static enum st known_key(struct handle *h, const struct idempotency *idem, struct id *known_job,
-                         char *known_sha256)
-{
-    AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
-    struct span sha256;
-    enum st st = ST_OK;
-
-    put_str(&q, idem->owner != NULL ? idem->owner : "");
-    put_str(&q, idem->key);
-    st = query_step(&q);
-    if (st != ST_OK) {
-        store_reason_set("an Idempotency-Key is both known and unknown");
-        return ST_FAIL;
-    }
-    get_id(&q, known_job);
-    sha256 = get_span(&q);
-    if (sha256.len != 64) {
-        store_reason_set("the Idempotency-Key of %s has no hash", known_job->text);
-        return ST_FAIL;
-    }
-    memcpy(known_sha256, sha256.ptr, 64);
-    known_sha256[64] = '\0';
-    return ST_CONFLICT;
-}
-
 static enum st claim_key(struct handle *h, const struct job_row *row,
                          const struct idempotency *idem, struct id *known_job, char *known_sha256)
 {
@@ -170,7 +144,13 @@ static enum st claim_key(struct handle *h, const struct job_row *row,
     put_int64(&q, &row->created_at);
     st = query_run(&q);
     if (st == ST_OK && sqlite3_changes(h->db) == 0) {
-        return known_key(h, idem, known_job, known_sha256);
+        st = idempotency_find(h, &(struct idempotency_key){idem->owner, idem->key, row->created_at},
+                              known_job, known_sha256);
+        if (st != ST_NONE) {
+            return st == ST_OK ? ST_CONFLICT : st;
+        }
+        store_reason_set("an Idempotency-Key is both known and unknown");
+        return ST_FAIL;
     }
     return st;
 }

@@ -344,6 +344,23 @@ def test_idempotency_covers_brought_files(stages):
     assert stage.gateway.json("GET", f"/v1/assets/{first.json()['input']['image'].removeprefix('asset:')}")
 
 
+def test_what_was_accepted_once_is_told_again(stages):
+    """Also when it could not be accepted now: the file and the room are gone."""
+    stage = stages(start_sim=False)
+    asset = files.upload(stage.gateway, files.picture((4, 4, 4)))
+    body = {"template": "test-edit", "input": {"image": f"asset:{asset['id']}"}}
+    key = {"Idempotency-Key": "one"}
+    first = stage.gateway.request("POST", "/v1/jobs", json=body, headers=key)
+    assert stage.gateway.request("DELETE", f"/v1/assets/{asset['id']}").status == 204
+    stage.gateway.restart(storage_min_free_mb=1000000000, queue_max_jobs=1)
+    again = stage.gateway.request("POST", "/v1/jobs", json=body, headers=key)
+    assert again.status == 202 and again.json()["id"] == first.json()["id"], again
+    assert again.header("Idempotent-Replayed") == "true"
+    assert stage.gateway.request("POST", "/v1/jobs", json=body).status in (422, 507)
+    body["title"] = "another"
+    assert stage.gateway.request("POST", "/v1/jobs", json=body, headers=key).status in (422, 507)
+
+
 def test_list_by_template(stages):
     stage = stages(start_sim=False)
     job = submit(stage, "test-pattern")

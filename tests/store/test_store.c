@@ -394,6 +394,7 @@ static void test_key_replay(void **state)
     struct id refused;
     struct id other;
     struct id known = ID_NONE;
+    char known_sha256[65] = "";
 
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, insert_with_key(f, &first, 1000, &job, &known));
@@ -415,6 +416,15 @@ static void test_key_replay(void **state)
     assert_true(id_eq(known, job));
     assert_st(ST_OK, store_commit(f->w));
     assert_false(is_there(f, refused));
+
+    assert_st(ST_OK, store_idempotency(f->r, &(struct idempotency_key){"alice", "key", 1999},
+                                       &known, known_sha256));
+    assert_true(id_eq(known, job));
+    assert_string_equal(known_sha256, first.body_sha256);
+    assert_st(ST_NONE, store_idempotency(f->r, &(struct idempotency_key){"alice", "key", 2000},
+                                         &known, known_sha256));
+    assert_st(ST_NONE, store_idempotency(f->r, &(struct idempotency_key){"carol", "key", 1999},
+                                         &known, known_sha256));
 }
 
 static void test_key_expires(void **state)
