@@ -26,6 +26,7 @@ struct arrival {
     const struct asset *asset; /* that came with it and are made first; known ones are skipped */
     size_t asset_count;
     const struct idempotency *idem; /* NULL = none */
+    struct span queued; /* data of its event job.queued, so that the engine need not write it */
 };
 
 #endif

@@ -198,7 +198,7 @@ static enum st write_submit(struct engine *e, struct cmd *c)
         return ST_OK;
     }
     if (st != ST_CONFLICT) {
-        return st == ST_OK ? events_write_job(e, NULL, c->submit.row, NULL) : st;
+        return st == ST_OK ? events_write_arrival(e, &c->submit) : st;
     }
     if (strcmp(known_sha256, c->body_sha256) == 0) {
         c->is_replay = true;

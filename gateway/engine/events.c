@@ -71,6 +71,28 @@ static enum st write(struct engine *e, struct event_row *row)
     return ST_OK;
 }
 
+static enum st write_job(struct engine *e, enum event_type type, const struct job_row *row,
+                         struct span data) ON_ENGINE;
+static enum st write_job(struct engine *e, enum event_type type, const struct job_row *row,
+                         struct span data)
+{
+    return write(e, &(struct event_row){.type = type,
+                                        .job = row->id,
+                                        .owner = row->owner,
+                                        .at = clock_wall_ms(),
+                                        .data = data,
+                                        .metadata = span_of(row->metadata_json)});
+}
+
+enum st events_write_arrival(struct engine *e, const struct arrival *n)
+{
+    enum event_type type[EVENT_CHANGES_MAX];
+    size_t count = event_of_change(NULL, n->row, 0, type);
+
+    bug_if(count != 1 || n->queued.len == 0);
+    return write_job(e, type[0], n->row, n->queued);
+}
+
 enum st events_write_job(struct engine *e, const struct job_row *old, const struct job_row *now,
                          const struct job_outputs *outputs)
 {
@@ -82,17 +104,12 @@ enum st events_write_job(struct engine *e, const struct job_row *old, const stru
 
     for (size_t i = 0; i < count && st == ST_OK; i++) {
         struct json_out o = json_out_to(data);
+        bool tells_outputs = event_is_end(type[i]) || type[i] == EVENT_JOB_OUTPUT;
 
         buf_reset(data);
-        event_job_data(&o, type[i], row,
-                       event_is_end(type[i]) || type[i] == EVENT_JOB_OUTPUT ? outputs : NULL);
+        event_job_data(&o, type[i], row, tells_outputs ? outputs : NULL);
         bug_if(!buf_ok(data));
-        st = write(e, &(struct event_row){.type = type[i],
-                                          .job = row->id,
-                                          .owner = row->owner,
-                                          .at = clock_wall_ms(),
-                                          .data = buf_span(data),
-                                          .metadata = span_of(row->metadata_json)});
+        st = write_job(e, type[i], row, buf_span(data));
     }
     return st;
 }

@@ -185,6 +185,8 @@ struct engine {
     struct rendition_cache *renditions;
     struct hub *hub;
     struct event_feed *feed;
+    struct pace_of_queue *pace;
+    struct estimate *estimate; /* NULL before the start */
     struct inbox *inbox;
     struct store *store;
     struct store_writer *writer;
@@ -219,6 +221,16 @@ struct engine {
     atomic_bool is_stopping;
     int64_t stop_by_mono_ms;
 };
+
+/* forecast.c */
+void forecast_open(struct engine *e) ON_ENGINE;
+/* A job has succeeded. */
+void forecast_learn(struct engine *e, const struct job_row *row) ON_ENGINE;
+/* Tells others how fast the queue moves; again when a backend has come or gone. */
+void forecast_pace(struct engine *e) ON_ENGINE;
+/* When the job will be done, wall clock; 0 = nobody knows. `progress` NULL = none yet; position 0 = not in the queue. */
+int64_t forecast_end(struct engine *e, const struct job_row *row,
+                     const struct job_progress *progress, int64_t position) ON_ENGINE;
 
 /* jobs.c */
 struct live_job *jobs_find(struct engine *e, struct id job) ON_ENGINE;
@@ -351,7 +363,9 @@ void collect_drop(struct live_job *j) ON_ENGINE;
 /* events.c */
 enum st events_begin(struct engine *e) ON_ENGINE;
 void events_free(struct engine *e) ON_ENGINE;
-/* In the transaction that changes the job: `old` NULL = it is new, `now` NULL = it goes. */
+/* In the transaction that inserts the job. */
+enum st events_write_arrival(struct engine *e, const struct arrival *n) ON_ENGINE;
+/* In the transaction that changes the job; `now` NULL = it goes. */
 enum st events_write_job(struct engine *e, const struct job_row *old, const struct job_row *now,
                          const struct job_outputs *outputs) ON_ENGINE;
 /* In the turn's transaction: which ComfyUI has come or gone. */

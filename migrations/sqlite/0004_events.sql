@@ -4,7 +4,7 @@
 -- ever added at the end and removed at the beginning.
 
 CREATE TABLE event (
-    seq    INTEGER PRIMARY KEY AUTOINCREMENT, -- the event's id; AUTOINCREMENT: no number comes twice, also when the newest row has gone
+    seq    INTEGER PRIMARY KEY, -- the event's id, one more than that of the newest row. That row always stays, so that no number comes twice; AUTOINCREMENT would say so, too, at the price of another row to write for each
     job_id TEXT,             -- NULL = of a backend. No REFERENCES: events outlive their job
     owner  TEXT,             -- of the job; NULL = there are no keys
     type   TEXT    NOT NULL, -- a word of gateway/core/event.def
