@@ -89,10 +89,12 @@ static const char *passing(struct event_feed *f, struct feed_reader *r)
     static char text[256];
     struct event batch[BATCH];
     size_t count = event_feed_take_passing(f, r, batch, BATCH);
+    size_t used = 0;
 
     text[0] = '\0';
     for (size_t i = 0; i < count; i++) {
-        (void)strcat(text, batch[i].type == EVENT_JOB_PREVIEW ? "preview " : "progress ");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s",
+                                 batch[i].type == EVENT_JOB_PREVIEW ? "preview " : "progress ");
         event_clear(&batch[i]);
     }
     return text;
@@ -181,6 +183,31 @@ static void test_the_ring_is_bounded(void **state)
     assert_int_equal(strlen(taken(f, &quick.r)), 15);
     event_feed_leave(f, &slow.r);
     event_feed_leave(f, &quick.r);
+    event_feed_free(f);
+}
+
+/* What is put without its text is told all the same: those who listen find it in the store. */
+static void test_an_event_without_text(void **state)
+{
+    struct event_feed *f = event_feed_new(10);
+    struct id a = id_new();
+
+    (void)state;
+    assume_engine_role();
+    event_feed_begin(f, (struct feed_range){.oldest = 1});
+    put(f, 1, EVENT_JOB_QUEUED, a);
+    ENTER(all, f, ID_NONE, 0);
+    ENTER(of_a, f, a, 1);
+    assert_true(event_feed_park(f, &of_a.r, NEVER));
+    event_feed_put(f, &(struct event){.seq = 2, .type = EVENT_JOB_STARTED, .job = a});
+    assert_int_equal(of_a.wakes, 1);
+    assert_string_equal(taken(f, &all.r), "behind");
+    assert_string_equal(taken(f, &of_a.r), "behind");
+    all.r.seq = 2;
+    put(f, 3, EVENT_JOB_FAILED, a);
+    assert_string_equal(taken(f, &all.r), "3 ");
+    event_feed_leave(f, &all.r);
+    event_feed_leave(f, &of_a.r);
     event_feed_free(f);
 }
 
@@ -453,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_each_once_and_in_order),
         cmocka_unit_test(test_what_the_feed_does_not_reach_is_in_the_store),
         cmocka_unit_test(test_the_ring_is_bounded),
+        cmocka_unit_test(test_an_event_without_text),
         cmocka_unit_test(test_of_what_passes_the_newest_wins),
         cmocka_unit_test(test_who_is_woken),
         cmocka_unit_test(test_places_wake_those_who_want_them),

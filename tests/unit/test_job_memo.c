@@ -135,7 +135,7 @@ static void *read_often(void *arg)
     while (!atomic_load(&s->is_over)) {
         struct memo_counts since = job_memo_counts(s->memo);
         int64_t version = atomic_load(&s->version);
-        int64_t before = version;
+        int64_t before;
 
         job_memo_put(s->memo, s->job, version, since);
         before = atomic_load(&s->version);
