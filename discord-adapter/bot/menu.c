@@ -127,7 +127,7 @@ static void ask(struct bot *b, struct interaction *i, struct answer *a, const ch
     (void)cJSON_AddStringToObject(kept, "url", picture.url);
     (void)cJSON_AddStringToObject(kept, "name", picture.filename);
     (void)cJSON_AddNumberToObject(kept, "size", (double)picture.size);
-    prefs_put(b, "setup", i->id, kept, on_kept, menu_new(b, i, a, t->name));
+    prefs_put_soon(b, "setup", i->id, kept, on_kept, menu_new(b, i, a, t->name));
     cJSON_Delete(kept);
 }
 

@@ -76,6 +76,12 @@ static bool put_seed(struct params *p, const struct param *param, const char *te
     return true;
 }
 
+/* No hexadecimal, no "infinity": strtod takes more than people mean. */
+static bool is_decimal(const char *text)
+{
+    return text[strspn(text, "+-.0123456789eE ")] == '\0';
+}
+
 static bool put_number(struct params *p, const struct param *param, const char *text)
 {
     char *end = NULL;
@@ -85,7 +91,7 @@ static bool put_number(struct params *p, const struct param *param, const char *
     while (*end == ' ') {
         end++;
     }
-    if (end == text || *end != '\0' || !isfinite(number) ||
+    if (end == text || *end != '\0' || !isfinite(number) || !is_decimal(text) ||
         (param->kind == PARAM_INTEGER && !is_whole) || (param->has_min && number < param->min) ||
         (param->has_max && number > param->max)) {
         explain_number(p, param, text);

@@ -10,10 +10,10 @@
 #include "bot/work.h"
 #include "wire/read.h"
 
-#define PATIENCE_MS     10000
-#define GET_PATIENCE_MS 1500 /* somebody waits at a dialogue that Discord closes after 3 s */
-#define KEY_MAX         ((size_t)512)
-#define PAGE            100
+#define PATIENCE_MS 10000
+#define SOON_MS     1500 /* somebody waits at a dialogue that Discord closes after 3 s */
+#define KEY_MAX     ((size_t)512)
+#define PAGE        100
 
 struct ask {
     struct work work;
@@ -94,7 +94,7 @@ void prefs_get(struct bot *b, const char *kind, const char *id, prefs_got *got, 
     AUTO(free_ptr) char *path = path_of(b, kind, id);
 
     a->got = got;
-    start(a, "GET", path, NULL, GET_PATIENCE_MS, on_got);
+    start(a, "GET", path, NULL, SOON_MS, on_got);
 }
 
 static void on_done(void *arg, const struct comfygate_result *result)
@@ -107,15 +107,31 @@ static void on_done(void *arg, const struct comfygate_result *result)
     ask_end(a);
 }
 
+static void put(struct bot *b, const char *kind, const char *id, const cJSON *value,
+                int64_t patience_ms, struct ask *a)
+{
+    AUTO(free_ptr) char *path = path_of(b, kind, id);
+    AUTO(free_ptr) char *body = require_memory(cJSON_PrintUnformatted(value));
+
+    start(a, "PUT", path, body, patience_ms, on_done);
+}
+
 void prefs_put(struct bot *b, const char *kind, const char *id, const cJSON *value,
                prefs_done *done, void *arg)
 {
     struct ask *a = ask_new(b, arg);
-    AUTO(free_ptr) char *path = path_of(b, kind, id);
-    AUTO(free_ptr) char *body = require_memory(cJSON_PrintUnformatted(value));
 
     a->done = done;
-    start(a, "PUT", path, body, PATIENCE_MS, on_done);
+    put(b, kind, id, value, PATIENCE_MS, a);
+}
+
+void prefs_put_soon(struct bot *b, const char *kind, const char *id, const cJSON *value,
+                    prefs_done *done, void *arg)
+{
+    struct ask *a = ask_new(b, arg);
+
+    a->done = done;
+    put(b, kind, id, value, SOON_MS, a);
 }
 
 void prefs_delete(struct bot *b, const char *kind, const char *id, prefs_done *done, void *arg)

@@ -17,6 +17,9 @@ typedef void prefs_done(void *arg, bool ok);
 /* value is borrowed for the call. done may be NULL. */
 void prefs_put(struct bot *b, const char *kind, const char *id, const cJSON *value,
                prefs_done *done, void *arg);
+/* The same for who waits at a dialogue: it fails after 1.5 s. */
+void prefs_put_soon(struct bot *b, const char *kind, const char *id, const cJSON *value,
+                    prefs_done *done, void *arg);
 void prefs_delete(struct bot *b, const char *kind, const char *id, prefs_done *done, void *arg);
 /* All of a kind: each() for every one, then end(). */
 void prefs_list(struct bot *b, const char *kind,

@@ -86,13 +86,29 @@ const cJSON *user_values(const cJSON *defaults)
     return cJSON_GetObjectItemCaseSensitive(defaults, "values");
 }
 
+/* Ids of jobs can be typed by anybody, and who moderates one server has no say in another: a job is in reach where it was asked for,
+ * and everywhere of who asked for it. */
+static bool is_in_reach(const struct step *s, const cJSON *job)
+{
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(job, "metadata");
+    const char *here = s->i->guild_id != NULL ? s->i->guild_id : s->i->channel_id;
+    const char *there =
+        read_text(metadata, s->i->guild_id != NULL ? "discord.guild" : "discord.channel");
+
+    if (strcmp(read_text(metadata, "discord.app"), s->bot->application_id) != 0) {
+        return false;
+    }
+    return strcmp(job_owner(job), s->i->user_id) == 0 || (here != NULL && strcmp(there, here) == 0);
+}
+
 static void on_job(void *arg, const struct comfygate_result *result)
 {
     struct step *s = arg;
+    bool is_there = result->status == 200 && cJSON_IsObject(result->json);
 
-    if (result->status == 200 && cJSON_IsObject(result->json)) {
+    if (is_there && is_in_reach(s, result->json)) {
         s->job(s->bot, take_ptr(&s->i), s->a, &s->id, result->json, result->body);
-    } else if (result->status == 404) {
+    } else if (is_there || result->status == 404) {
         say_error(s->a, "This job is not kept any more.");
     } else {
         say_error(s->a, result->sentence);

@@ -18,6 +18,7 @@
 #include "wire/read.h"
 
 #define TRY_MS         10000
+#define TRY_LEAST_MS   100
 #define STALL_MS       10000
 #define BYTES_A_MS     256 /* slowest transfer of a file that is waited for */
 #define ANSWER_MAX     (16LL << 20)
@@ -42,6 +43,7 @@ struct comfygate_call {
     bool is_in_doubt; /* a try was sent and not answered */
     int64_t max_bytes;
     int64_t until_mono_ms; /* no try begins after it */
+    bool is_hasty;         /* no try goes on after it, either */
     int64_t pause_ms;
     struct http_call *http;
     struct loop_timer timer;
@@ -261,6 +263,18 @@ static void on_answer(void *arg, const struct http_result *r)
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
+/* Who waits for no longer than that is not helped by an answer that comes later; but what changes something is not left in doubt
+ * for the sake of a second. */
+static int64_t try_ms(const struct comfygate_call *call)
+{
+    int64_t left = call->until_mono_ms - clock_mono_ms();
+
+    if (!call->is_hasty || left >= TRY_MS) {
+        return TRY_MS;
+    }
+    return left > TRY_LEAST_MS ? left : TRY_LEAST_MS;
+}
+
 static void try_once(struct comfygate_call *call)
 {
     const char *header[HEADERS_MAX + 1] = {NULL};
@@ -271,11 +285,13 @@ static void try_once(struct comfygate_call *call)
                                    .url = call->url,
                                    .header = header,
                                    .body = data,
-                                   .timeout_ms = TRY_MS + (int64_t)data.len / BYTES_A_MS,
+                                   .timeout_ms = try_ms(call) + (int64_t)data.len / BYTES_A_MS,
                                    .max_bytes = call->max_bytes,
                                    .done = on_answer,
                                    .arg = call};
 
+    /* Else the HTTP library would repeat it by itself. */
+    request.is_alone = !call->is_repeatable;
     for (size_t i = 0; i < call->header_count; i++) {
         header[i] = call->header[i];
     }
@@ -313,6 +329,7 @@ static struct comfygate_call *begin(struct comfygate_call *call, int64_t patienc
                                     comfygate_done *done, void *arg)
 {
     call->until_mono_ms = clock_mono_ms() + patience_ms;
+    call->is_hasty = patience_ms > 0 && (patience_ms < TRY_MS || strcmp(call->method, "GET") == 0);
     call->done = done;
     call->arg = arg;
     try_once(call);

@@ -49,7 +49,7 @@ struct comfygate_request {
     const char *idempotency_key; /* NULL = none */
     const char *if_match;        /* NULL = none */
     int64_t
-        patience_ms; /* how long it may take with all tries; a try takes at most 10 s. 0 = one try */
+        patience_ms; /* how long it may take with all tries; a try takes at most 10 s. 0 = one try. What changes something with a patience of 10 s or more may take a last try longer */
     comfygate_done *done; /* NULL is fine */
     void *arg;
 };

@@ -57,10 +57,12 @@ class Adapter:
     def start(self, wait=True, **settings):
         assert not self.alive, "it is running already"
         self.settings.update(settings)
+        before = len(self.fake.connections()) if wait else 0
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(self.command("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              env=self.environment(), preexec_fn=_die_with_parent)
-        if wait:
+        if wait:  # not for what its predecessor has left
+            self.fake.wait_until(lambda: len(self.fake.connections()) > before, 20, "a connection")
             self.fake.wait_ready()
 
     def stop(self):

@@ -26,7 +26,7 @@ class Chat:
 
     def __init__(self, directory, fake_options=None, adapter=None, start=True, **stage):
         self.fake = FakeDiscord(**(fake_options or {}))
-        self.stage = Stage(directory / "stage", templates_dir=str(TEMPLATES), **stage)
+        self.stage = Stage(directory / "stage", **{"templates_dir": str(TEMPLATES), **stage})
         self.gateway, self.sim = self.stage.gateway, self.stage.sim
         self.guild = self.fake.guild()
         self.channel = self.fake.channel(self.guild)
