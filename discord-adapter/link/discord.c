@@ -15,6 +15,7 @@
 
 #define GLOBAL_PER_SECOND 50
 #define CALLBACK_MS       2500
+#define TYPE_CHOICES      8
 #define URL_MAX           4096
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -172,6 +173,7 @@ static void take_message(struct discord_call *c, const struct message *m, bool i
 {
     c->body = message_json(m, is_edit);
     c->is_repeatable = is_edit || has_nonce(c->body);
+    c->is_once = !c->is_repeatable;
     take_files(c, m);
 }
 
@@ -196,6 +198,8 @@ struct discord_call *discord_callback(struct discord *d, const char *interaction
     c->body = require_memory(cJSON_PrintUnformatted(body));
     cJSON_Delete(body);
     take_files(c, files);
+    /* Choices come with each key that is typed: rather twice than late. */
+    c->is_once = type != TYPE_CHOICES;
     c->deadline_mono_ms = clock_mono_ms() + CALLBACK_MS;
     c->done = done;
     c->arg = arg;
@@ -370,6 +374,7 @@ struct discord_call *discord_request(struct discord *d, const char *method, cons
     struct discord_call *c = discord_call_new(d, known, url, name, xstrdup_or_null(body));
 
     c->is_repeatable = strcmp(known, "POST") != 0;
+    c->is_once = !c->is_repeatable;
     return start_by_bot(c, NULL, done, arg);
 }
 /* NOLINTEND(readability-function-size) */

@@ -64,6 +64,7 @@ struct discord_call {
     size_t file_count;
     bool is_bot; /* carries the bot's token */
     bool is_repeatable;
+    bool is_once; /* may not even be repeated by the HTTP library: on a connection of its own */
     bool is_urgent;
     bool is_unheard; /* dropped on its way */
     int tries;

@@ -357,6 +357,7 @@ void discord_send_now(struct discord_call *c)
                                    .done = on_answer,
                                    .arg = c};
 
+    request.is_alone = c->is_once;
     if (c->is_bot) {
         header[count++] = c->d->authorization;
     }
