@@ -11,6 +11,7 @@
 #include "wire/text.h"
 
 #define FAULTS_MAX   3
+#define PARTS_MAX    4 /* of a pointer */
 #define DETAIL_CHARS 240
 #define NAME_CHARS   60
 #define SOON_MS      60000
@@ -111,7 +112,7 @@ static void add_member(struct buf *out, const char *pointer)
     if (strncmp(pointer, "/input/", 7) == 0) {
         pointer += 6;
     }
-    while (*pointer == '/') {
+    for (int depth = 0; *pointer == '/' && depth < PARTS_MAX; depth++) {
         size_t len = strcspn(pointer + 1, "/");
         AUTO(free_ptr) char *part = xstrndup(pointer + 1, len);
 
