@@ -341,6 +341,19 @@ void params_defaults(struct params *p, const cJSON *values)
     }
 }
 
+cJSON *params_to_keep(const cJSON *input)
+{
+    cJSON *kept = require_memory(cJSON_CreateObject());
+    const cJSON *value = NULL;
+
+    cJSON_ArrayForEach(value, input) {
+        (void)cJSON_AddItemToObject(kept, value->string,
+                                    cJSON_IsRaw(value) ? cJSON_CreateString(value->valuestring)
+                                                       : cJSON_Duplicate(value, true));
+    }
+    return kept;
+}
+
 static bool is_given(const struct params *p, const struct param *param)
 {
     for (size_t i = 0; i < p->picture_count; i++) {

@@ -41,6 +41,9 @@ bool params_add_file(struct params *p, size_t n, const struct attachment *file);
 bool params_set_lora(struct params *p, const char *name, double strength);
 /* Fills in what was not given from an object {param: value}; what the template does not have is passed over. */
 void params_defaults(struct params *p, const cJSON *values);
+/* A copy of an input that can be kept as JSON: seeds, which may have more digits than a reader of JSON keeps, as text. params_defaults
+ * takes it. The caller deletes it. */
+cJSON *params_to_keep(const cJSON *input) MUST_CHECK;
 /* Everything that is required is there; else false with a sentence. */
 bool params_complete(struct params *p) MUST_CHECK;
 

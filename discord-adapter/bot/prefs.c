@@ -12,6 +12,7 @@
 
 #define PATIENCE_MS 10000
 #define SOON_MS     1500 /* somebody waits at a dialogue that Discord closes after 3 s */
+#define VALUE_MAX   8000 /* of 8 KiB */
 #define KEY_MAX     ((size_t)512)
 #define PAGE        100
 
@@ -95,6 +96,13 @@ void prefs_get(struct bot *b, const char *kind, const char *id, prefs_got *got, 
 
     a->got = got;
     start(a, "GET", path, NULL, SOON_MS, on_got);
+}
+
+bool prefs_fits(const cJSON *value)
+{
+    AUTO(free_ptr) char *text = require_memory(cJSON_PrintUnformatted(value));
+
+    return strlen(text) <= VALUE_MAX;
 }
 
 static void on_done(void *arg, const struct comfygate_result *result)

@@ -8,12 +8,15 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/attr.h"
 #include "bot/bot.h"
 
 /* value NULL = there is none; `reached` false = comfygate did not answer. Borrowed during the call. */
 typedef void prefs_got(void *arg, const cJSON *value, bool reached);
 void prefs_get(struct bot *b, const char *kind, const char *id, prefs_got *got, void *arg);
 typedef void prefs_done(void *arg, bool ok);
+/* comfygate takes no larger ones: who would keep what people type asks first. */
+bool prefs_fits(const cJSON *value) MUST_CHECK;
 /* value is borrowed for the call. done may be NULL. */
 void prefs_put(struct bot *b, const char *kind, const char *id, const cJSON *value,
                prefs_done *done, void *arg);

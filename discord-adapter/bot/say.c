@@ -13,7 +13,8 @@ void say_error(struct answer *a, const char *sentence)
     struct message *m = message_new();
 
     message_embed(m, NULL, sentence[0] != '\0' ? sentence : "That did not work.", COLOUR_REFUSED);
-    if (answer_is_begun(a)) {
+    /* A view stays as it is; what went wrong is told beside it. */
+    if (answer_is_begun(a) && !answer_is_update(a)) {
         answer_say(a, m, NULL, NULL);
     } else {
         answer_whisper(a, m, NULL, NULL);

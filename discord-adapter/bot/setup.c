@@ -225,6 +225,17 @@ static void on_put(void *arg, bool ok)
     show_view(s);
 }
 
+static void keep(struct setup *s)
+{
+    if (!prefs_fits(s->state)) {
+        answer_whisper_text(s->a, "This is too long for the view. Give the prompt with /generate "
+                                  "prompt: instead.");
+        setup_end(s);
+        return;
+    }
+    prefs_put(s->bot, "setup", s->id, s->state, on_put, s);
+}
+
 void setup_show(struct bot *b, struct interaction *i, struct answer *a,
                 const struct template_entry *t, const cJSON *values)
 {
@@ -233,8 +244,8 @@ void setup_show(struct bot *b, struct interaction *i, struct answer *a,
     s->state = require_memory(cJSON_CreateObject());
     set_text(s->state, "user", i->user_id);
     set_text(s->state, "template", t->name);
-    (void)cJSON_AddItemToObject(s->state, "values", cJSON_Duplicate(values, true));
-    prefs_put(b, "setup", s->id, s->state, on_put, s);
+    (void)cJSON_AddItemToObject(s->state, "values", params_to_keep(values));
+    keep(s);
 }
 
 /* ---- what is pressed ------------------------------------------------------------------------ */
@@ -282,6 +293,7 @@ static bool take_values(struct setup *s)
 {
     const struct template_entry *t = template_of(s);
     struct params p;
+    cJSON *kept = NULL;
     bool ok = false;
 
     if (t == NULL) {
@@ -292,7 +304,9 @@ static bool take_values(struct setup *s)
     params_defaults(&p, cJSON_GetObjectItemCaseSensitive(s->state, "values"));
     ok = params_modal(&p, s->i);
     if (ok) {
-        read_replace(s->state, "values", p.input);
+        kept = params_to_keep(p.input);
+        read_replace(s->state, "values", kept);
+        cJSON_Delete(kept);
     } else {
         answer_whisper_text(s->a, buf_str(&p.why));
     }
@@ -352,7 +366,7 @@ static void on_state(void *arg, const cJSON *state, bool reached)
     }
     s->state = require_memory(cJSON_Duplicate(state, true));
     if (apply(s)) {
-        prefs_put(s->bot, "setup", s->id, s->state, on_put, s);
+        keep(s);
     } else {
         setup_end(s);
     }

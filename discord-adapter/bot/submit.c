@@ -23,8 +23,7 @@
 #define QUOTA_PATIENCE_MS  5000
 #define DAY_MS             86400000
 #define TITLE_CHARS        80
-#define PENDING_MAX        8000 /* of a preference */
-#define TODAY_MAX          200  /* jobs of one user that are looked at */
+#define TODAY_MAX          200 /* jobs of one user that are looked at */
 
 struct request {
     struct work work;
@@ -71,12 +70,19 @@ static cJSON *make_record(const struct submission *s, const struct place *place)
 {
     cJSON *record = require_memory(cJSON_CreateObject());
     cJSON *pictures = cJSON_AddArrayToObject(record, "pictures");
+    cJSON *raw = cJSON_AddObjectToObject(record, "raw"); /* numbers that JSON's readers round */
+    const cJSON *value = NULL;
 
     (void)cJSON_AddItemToObject(
         record, "input", s->input != NULL ? cJSON_Duplicate(s->input, true) : cJSON_CreateObject());
     (void)cJSON_AddStringToObject(record, "template",
                                   s->template_name != NULL ? s->template_name : "");
     (void)cJSON_AddStringToObject(record, "parent", s->parent_id != NULL ? s->parent_id : "");
+    cJSON_ArrayForEach(value, s->input) {
+        if (cJSON_IsRaw(value)) {
+            (void)cJSON_AddStringToObject(raw, value->string, value->valuestring);
+        }
+    }
     for (size_t i = 0; i < s->picture_count; i++) {
         cJSON *picture = require_memory(cJSON_CreateObject());
 
@@ -218,15 +224,12 @@ static void on_pending(void *arg, bool ok)
 
 static void begin(struct request *r)
 {
-    AUTO(free_ptr) char *text = NULL;
-
     if (picture_at(r, 0) == NULL) {
         send_job(r);
         return;
     }
-    text = require_memory(cJSON_PrintUnformatted(r->record));
-    if (strlen(text) >
-        PENDING_MAX) { /* a prompt of thousands of characters: rather a small risk than a refusal */
+    if (!prefs_fits(
+            r->record)) { /* a prompt of thousands of characters: rather a small risk than a refusal */
         next_picture(r);
         return;
     }
@@ -298,6 +301,17 @@ void submit(struct bot *b, const struct interaction *i, struct answer *a,
     check_quota(r);
 }
 
+static void restore_raw(cJSON *record)
+{
+    cJSON *input = cJSON_GetObjectItemCaseSensitive(record, "input");
+    const cJSON *text = NULL;
+
+    cJSON_ArrayForEach(text, cJSON_GetObjectItemCaseSensitive(record, "raw")) {
+        cJSON_DeleteItemFromObjectCaseSensitive(input, text->string);
+        (void)cJSON_AddRawToObject(input, text->string, cJSON_GetStringValue(text));
+    }
+}
+
 static void resume_one(void *arg, const char *id, const cJSON *record)
 {
     struct bot *b = arg;
@@ -314,6 +328,7 @@ static void resume_one(void *arg, const char *id, const cJSON *record)
     r->bot = b;
     r->place = place;
     r->record = require_memory(cJSON_Duplicate(record, true));
+    restore_raw(r->record);
     r->input = cJSON_GetObjectItemCaseSensitive(r->record, "input");
     r->is_pending = true;
     r->answer = answer_resume(b->loop, b->discord, place.app, place.interaction, place.token,

@@ -12,9 +12,11 @@
 #include "bot/with.h"
 #include "bot/work.h"
 #include "wire/read.h"
+#include "wire/text.h"
 
 #define COLOUR     0x5865F2U
 #define SELECT_MAX 25
+#define VALUE_MAX  4000 /* bytes of an escaped value */
 
 static const struct {
     const char *code; /* in custom_ids */
@@ -65,9 +67,11 @@ static struct message *make_view(const struct bot *b, const cJSON *user)
         AUTO(free_ptr)
         char *print = cJSON_IsString(value) ? xstrdup(value->valuestring)
                                             : (char *)require_memory(cJSON_PrintUnformatted(value));
+        AUTO(buf_clear) struct buf text = BUF_INIT(VALUE_MAX);
 
         if (shown++ < 10 && print[0] != '\0') {
-            message_field(m, value->string, print, true);
+            text_escape(&text, print, 500);
+            message_field(m, value->string, buf_str(&text), strlen(print) < 40);
         }
     }
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -134,8 +138,15 @@ static void on_saved(void *arg, bool ok)
 /* Takes user and i. */
 static void save(struct bot *b, struct interaction *i, struct answer *a, cJSON *user)
 {
-    struct saving *s = xcalloc(1, sizeof *s);
+    struct saving *s = NULL;
 
+    if (!prefs_fits(user)) {
+        say_error(a, "This is too long to be kept as a default.");
+        cJSON_Delete(user);
+        interaction_free(i);
+        return;
+    }
+    s = xcalloc(1, sizeof *s);
     work_begin(b, &s->work, saving_drop);
     s->bot = b;
     s->a = answer_ref(a);
@@ -221,7 +232,7 @@ static void change(struct bot *b, struct interaction *i, struct answer *a,
 
 void press_prefs(struct bot *b, struct interaction *i, struct answer *a, const struct custom_id *id)
 {
-    user_defaults(b, i, a, id, change, NULL);
+    user_defaults_to_change(b, i, a, id, change);
 }
 
 static void take_values(struct bot *b, struct interaction *i, struct answer *a,
@@ -229,6 +240,7 @@ static void take_values(struct bot *b, struct interaction *i, struct answer *a,
 {
     const struct template_entry *t = catalog_find(b->catalog, id->extra);
     cJSON *user = copy_of(defaults);
+    cJSON *kept = NULL;
     struct params p;
 
     (void)arg;
@@ -241,7 +253,9 @@ static void take_values(struct bot *b, struct interaction *i, struct answer *a,
     params_init(&p, t);
     params_defaults(&p, user_values(defaults));
     if (params_modal(&p, i)) {
-        read_replace(user, "values", p.input);
+        kept = params_to_keep(p.input);
+        read_replace(user, "values", kept);
+        cJSON_Delete(kept);
         save(b, i, a, user);
     } else {
         answer_whisper_text(a, buf_str(&p.why));
@@ -254,5 +268,5 @@ static void take_values(struct bot *b, struct interaction *i, struct answer *a,
 void press_prefs_send(struct bot *b, struct interaction *i, struct answer *a,
                       const struct custom_id *id)
 {
-    user_defaults(b, i, a, id, take_values, NULL);
+    user_defaults_to_change(b, i, a, id, take_values);
 }

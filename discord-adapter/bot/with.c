@@ -21,6 +21,7 @@ struct step {
     struct answer *a;
     struct custom_id id;
     user_go *user;
+    bool must_reach;
     job_go *job;
     get_go *get;
     const void *arg;
@@ -61,7 +62,13 @@ static void on_user(void *arg, const cJSON *value, bool reached)
 {
     struct step *s = arg;
 
-    (void)reached;
+    if (!reached && s->must_reach) {
+        say_error(s->a,
+                  "The picture service cannot be reached just now. Nothing was changed; please "
+                  "try again in a minute.");
+        step_end(s);
+        return;
+    }
     s->user(s->bot, take_ptr(&s->i), s->a, &s->id, value, s->arg);
     step_end(s);
 }
@@ -73,6 +80,16 @@ void user_defaults(struct bot *b, struct interaction *i, struct answer *a,
 
     s->user = go;
     s->arg = arg;
+    prefs_get(b, "user", i->user_id, on_user, s);
+}
+
+void user_defaults_to_change(struct bot *b, struct interaction *i, struct answer *a,
+                             const struct custom_id *id, user_go *go)
+{
+    struct step *s = step_new(b, i, a, id);
+
+    s->user = go;
+    s->must_reach = true;
     prefs_get(b, "user", i->user_id, on_user, s);
 }
 

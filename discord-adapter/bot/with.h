@@ -17,6 +17,9 @@ typedef void user_go(struct bot *b, struct interaction *i, struct answer *a,
                      const struct custom_id *id, const cJSON *defaults, const void *arg);
 void user_defaults(struct bot *b, struct interaction *i, struct answer *a,
                    const struct custom_id *id, user_go *go, const void *arg);
+/* The same for who changes them: when comfygate is away a sentence is said, and go is not called. */
+void user_defaults_to_change(struct bot *b, struct interaction *i, struct answer *a,
+                             const struct custom_id *id, user_go *go);
 /* Of those defaults; "" and NULL when there are none. */
 const char *user_model(const cJSON *defaults, const char *category);
 const cJSON *user_values(const cJSON *defaults);

@@ -243,9 +243,14 @@ void answer_defer(struct answer *a, bool is_ephemeral, bool is_update, discord_d
 
 /* ---- saying ---------------------------------------------------------------------------------- */
 
+bool answer_is_update(const struct answer *a)
+{
+    return a->plans_update && a->has_message;
+}
+
 void answer_say(struct answer *a, const struct message *m, discord_done *done, void *arg)
 {
-    bool is_update = a->plans_update && a->has_message;
+    bool is_update = answer_is_update(a);
     cJSON *tree = NULL;
 
     if (a->d == NULL) {

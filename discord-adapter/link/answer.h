@@ -55,6 +55,8 @@ void answer_choices(struct answer *a, cJSON *choices);
 void answer_never(struct answer *a);
 
 bool answer_is_begun(const struct answer *a); /* something was said or deferred */
+/* What is said replaces the message that the component is under. */
+bool answer_is_update(const struct answer *a);
 bool answer_is_ephemeral(const struct answer *a);
 /* The id of @original once it is known; "" before. */
 const char *answer_message_id(const struct answer *a);

@@ -62,7 +62,8 @@ class Adapter:
             self._process = subprocess.Popen(self.command("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              env=self.environment(), preexec_fn=_die_with_parent)
         if wait:  # not for what its predecessor has left
-            self.fake.wait_until(lambda: len(self.fake.connections()) > before, 20, "a connection")
+            self.fake.wait_until(lambda: any(item["identify"] or item["resume"] for item in self.fake.connections()[before:]),
+                                 20, "a connection of its own")
             self.fake.wait_ready()
 
     def stop(self):
