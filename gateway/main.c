@@ -31,6 +31,7 @@ struct gateway {
     struct hub *hub;
     struct event_feed *feed;
     struct engine *engine;
+    struct pace_of_queue pace;
     struct signed_links *links;
     struct http_server *http;
     sigset_t signals;
@@ -110,7 +111,8 @@ static enum errc start_engine(struct gateway *g, struct err *e)
                                  .backends = &g->backends,
                                  .store = g->store,
                                  .blobs = g->blobs,
-                                 .renditions = g->renditions};
+                                 .renditions = g->renditions,
+                                 .pace = &g->pace};
     enum errc rc = ERR_NONE;
 
     g->hub = hub_new(g->config.server_max_waiters);
@@ -151,7 +153,8 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .hub = g->hub,
                                .feed = g->feed,
                                .inbox = engine_inbox(g->engine),
-                               .links = g->links};
+                               .links = g->links,
+                               .pace = &g->pace};
 
     return http_server_start(&parts, &g->http, e);
 }

@@ -146,7 +146,7 @@ void job_json(struct json_out *o, const char *key, const struct job_view *view)
     } else {
         jo_null(o, "queue_position");
     }
-    jo_null(o, "estimated_completion_at");
+    jo_time(o, "estimated_completion_at", has_ended ? 0 : view->estimated_completion_at);
     jo_str(o, "backend", row->backend);
     jo_int(o, "attempt", row->attempt);
     jo_int(o, "max_attempts", row->max_attempts);

@@ -16,6 +16,7 @@ struct job_view {
     const struct job_progress *progress; /* NULL = null */
     const struct job_outputs *outputs;   /* NULL = [] */
     int64_t queue_position;              /* 0 = null */
+    int64_t estimated_completion_at;     /* wall clock; 0 = null */
 };
 
 /* Writes a Job object as schema/openapi.yaml describes it. For an ended, succeeded job `progress` is null. */

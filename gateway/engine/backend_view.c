@@ -102,5 +102,6 @@ void backends_publish(struct engine *e, int64_t mono)
     jo_bool(&out, "has_more", false);
     jo_null(&out, "next_cursor");
     jo_end(&out);
+    forecast_pace(e);
     hub_set_backends(e->hub, bytes_from_buf(&text), up, (int)e->backend_count);
 }

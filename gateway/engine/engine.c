@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/estimate.h"
 #include "engine/internal.h"
 
 #define BUSY_TICK_MS    50
@@ -66,6 +67,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->renditions = parts->renditions;
     e->hub = parts->hub;
     e->feed = parts->feed;
+    e->pace = parts->pace;
     list_init(&e->live);
     list_init(&e->dirty);
     list_init(&e->commands);
@@ -118,6 +120,7 @@ void engine_free(struct engine *e)
     http_client_free(e->http);
     worker_free(e->worker);
     inbox_free(e->inbox);
+    estimate_free(e->estimate);
     store_writer_close(e->writer);
     loop_close(e->loop);
     map_free(e->by_id);
@@ -306,6 +309,7 @@ enum errc engine_start(struct engine *e, struct err *err)
     enum errc code = ERR_NONE;
 
     enter_engine_role();
+    forecast_open(e);
     code = jobs_take_up(e, err);
     if (code == ERR_NONE) {
         backends_publish(e, clock_mono_ms()); /* there is an answer before the first turn */

@@ -15,6 +15,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/pace.h"
 #include "core/backend_list.h"
 #include "store/blob.h"
 #include "store/rendition_cache.h"
@@ -31,6 +32,7 @@ struct engine_parts {
     struct rendition_cache *renditions;
     struct hub *hub;
     struct event_feed *feed;
+    struct pace_of_queue *pace;
 };
 
 /* Makes the engine and its inbox; nothing runs yet. Main thread. */

@@ -298,6 +298,7 @@ static void publish(struct engine *e, struct live_job *j)
             ? progress_now(j->progress)
             : NULL; /* nothing heard of it yet */
     view.outputs = &j->outputs;
+    view.estimated_completion_at = forecast_end(e, &j->row, view.progress, view.queue_position);
     j->shown_position = view.queue_position;
     job_json(&out, NULL, &view);
     job_etag(j->row.version, view.queue_position, etag);
@@ -399,6 +400,9 @@ static void settle(struct engine *e, struct live_job *j)
         }
         for (size_t i = 0; i < j->outputs.count && j->row.status == JOB_SUCCEEDED; i++) {
             blob_publish(e->blobs, j->outputs.item[i].sha256);
+        }
+        if (j->row.status == JOB_SUCCEEDED) {
+            forecast_learn(e, &j->row);
         }
     } else if (j->has_next) {
         job_row_clear(&j->next);

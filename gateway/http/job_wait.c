@@ -30,12 +30,23 @@ static bool peek(struct request *r, struct id job, struct job_look *out)
     return true;
 }
 
-static void render(const struct job_row *row, const struct job_outputs *outputs, int64_t position,
-                   struct job_look *out)
+/* Of a job that waits; the engine tells of the others. */
+static int64_t done_at(struct request *r, int64_t position)
+{
+    int64_t in_ms = pace_done_in_ms(r->parts->pace, position);
+
+    return in_ms > 0 ? clock_wall_ms() + in_ms : 0;
+}
+
+static void render(struct request *r, const struct job_row *row, const struct job_outputs *outputs,
+                   int64_t position, struct job_look *out)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(JOB_MAX);
     struct json_out json = json_out_to(&text);
-    struct job_view view = {.row = row, .outputs = outputs, .queue_position = position};
+    struct job_view view = {.row = row,
+                            .outputs = outputs,
+                            .queue_position = position,
+                            .estimated_completion_at = done_at(r, position)};
 
     job_json(&json, NULL, &view);
     job_etag(row->version, position, out->etag);
@@ -57,7 +68,7 @@ enum errc job_look_row(struct request *r, const struct job_row *row, struct job_
         (reader == NULL || store_outputs(reader, row->id, &outputs) != ST_OK)) {
         return ERR_STORE_UNAVAILABLE;
     }
-    render(row, &outputs, position, out);
+    render(r, row, &outputs, position, out);
     return ERR_NONE;
 }
 
@@ -116,7 +127,7 @@ enum errc job_look_fresh(struct request *r, const struct job_row *row, struct jo
     if (position == 0) {
         return job_look(r, row->id, out, e);
     }
-    render(row, NULL, position, out);
+    render(r, row, NULL, position, out);
     return ERR_NONE;
 }
 

@@ -14,6 +14,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/pace.h"
 #include "core/backend_list.h"
 #include "fetch/fetch.h"
 #include "library/template_set.h"
@@ -37,6 +38,7 @@ struct http_parts {
     struct event_feed *feed;
     struct inbox *inbox;
     const struct signed_links *links;
+    struct pace_of_queue *pace;
 };
 
 /* Binds and serves. Fails with a sentence that names address and cause; refuses to listen on an
