@@ -60,7 +60,10 @@ struct cmd {
     char detail[320]; /* as long as struct err keeps it */
     bool is_replay;   /* SUBMIT: `job` names the job of the first request */
     bool had_ended;   /* CANCEL: nothing was left to cancel */
-    bool is_known;    /* ASSET_PUT: the owner has this content; `known`, for the request to clear */
+    bool
+        has_taken; /* SUBMIT, ASSET_PUT: the contents that came along are published; the request holds none
+                         of them any more, also when it is freed without having run again */
+    bool is_known; /* ASSET_PUT: the owner has this content; `known`, for the request to clear */
     struct asset known;
     bool is_new; /* PREFERENCE_PUT */
 };

@@ -300,18 +300,20 @@ enum st commands_write(struct engine *e)
 
 /* ---- after it -------------------------------------------------------------------------------- */
 
-static void settle(struct engine *e, const struct cmd *c) ON_ENGINE;
-static void settle(struct engine *e, const struct cmd *c)
+static void settle(struct engine *e, struct cmd *c) ON_ENGINE;
+static void settle(struct engine *e, struct cmd *c)
 {
     if (c->kind == CMD_SUBMIT && !c->is_replay) {
         for (size_t i = 0; i < c->submit.asset_count; i++) {
             blob_publish(e->blobs, c->submit.asset[i].sha256);
         }
+        c->has_taken = true;
         dispatch_put(e, c->submit.row);
         log_info("job_accepted", LOG_S("job", c->job.text),
                  LOG_I("priority", c->submit.row->priority));
     } else if (c->kind == CMD_ASSET_PUT) {
         blob_publish(e->blobs, c->asset->sha256);
+        c->has_taken = true;
         log_info("asset_stored", LOG_S("asset", (c->is_known ? c->known.id : c->asset->id).text),
                  LOG_I("bytes", c->asset->size_bytes));
     } else if (c->kind == CMD_DELETE) {

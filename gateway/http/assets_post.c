@@ -31,7 +31,7 @@ static void storing_free(void *op)
     struct storing *s = op;
 
     asset_intake_drop(s->in);
-    if (s->is_held) {
+    if (s->is_held && !s->r->cmd.has_taken) {
         blob_unstage(s->r->parts->blobs, s->asset.sha256);
     }
     asset_clear(&s->asset);
@@ -67,14 +67,8 @@ static enum MHD_Result committed(struct request *r)
         request_cmd_error(r, &e);
         return reply_problem(r, &e);
     }
-    s->is_held = false;
-    if (r->cmd.is_known) {
-        enum MHD_Result result = answer(r, &r->cmd.known, MHD_HTTP_OK);
-
-        asset_clear(&r->cmd.known);
-        return result;
-    }
-    return answer(r, &s->asset, MHD_HTTP_CREATED);
+    return r->cmd.is_known ? answer(r, &r->cmd.known, MHD_HTTP_OK)
+                           : answer(r, &s->asset, MHD_HTTP_CREATED);
 }
 
 static enum MHD_Result stored(struct request *r)

@@ -23,18 +23,12 @@ void input_files_init(struct input_files *f, struct request *r, bool may_block)
     *f = (struct input_files){.r = r, .may_block = may_block};
 }
 
-void input_files_taken(struct input_files *f)
-{
-    for (size_t i = 0; i < f->asset_count; i++) {
-        asset_clear(&f->asset[i]);
-    }
-    f->asset_count = 0;
-}
-
 void input_files_clear(struct input_files *f)
 {
     for (size_t i = 0; i < f->asset_count; i++) {
-        blob_unstage(f->r->parts->blobs, f->asset[i].sha256);
+        if (!f->r->cmd.has_taken) {
+            blob_unstage(f->r->parts->blobs, f->asset[i].sha256);
+        }
         asset_clear(&f->asset[i]);
     }
     free(f->asset);

@@ -30,9 +30,7 @@ struct input_files {
 };
 
 void input_files_init(struct input_files *f, struct request *r, bool may_block);
-/* The contents of its assets are the store's from now on. */
-void input_files_taken(struct input_files *f);
-/* Lets go of the contents of assets that nobody took over. */
+/* Lets go of the contents of assets, unless the engine has taken them over. */
 void input_files_clear(struct input_files *f);
 /* For template_request.files; borrows f. */
 struct template_files input_files_resolver(struct input_files *f);

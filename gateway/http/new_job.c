@@ -126,9 +126,6 @@ static enum MHD_Result committed(struct request *r)
         return reply_problem(r, &e);
     }
     n->is_replay = r->cmd.is_replay;
-    if (!n->is_replay) {
-        input_files_taken(&n->files);
-    }
     return accepted(r);
 }
 

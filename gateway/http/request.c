@@ -60,6 +60,7 @@ void request_free(struct request *r)
     if (r->op != NULL) {
         r->op_free(r->op);
     }
+    asset_clear(&r->cmd.known);
     buf_clear(&r->body);
     uri_clear(&r->uri);
     free(r->refusal);

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import struct
 import threading
+import time
 import wave
 import io
 import zlib
@@ -211,6 +212,26 @@ def test_an_upload_that_breaks_off_leaves_nothing(gateway):
     # libmicrohttpd may see the end of a connection only when its silence has lasted too long (30 s).
     eventually(lambda: staged_files(gateway) == [], timeout=60)
     assert stored_files(gateway) == []
+
+
+def test_clients_that_leave_while_their_upload_is_committed(gateways):
+    """Nobody hears the answer: what was stored stays, what the answer would have been made of goes (LeakSanitizer)."""
+    gateway = gateways()
+    data = files.noise(20, 20)
+    head = (f"POST /v1/assets HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n").encode()
+    for attempt in range(100):
+        with gateway.connect() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(head + data)
+            time.sleep(attempt * 0.00005)
+    eventually(lambda: stored_files(gateway) == [hashlib.sha256(data).hexdigest()] and staged_files(gateway) == [])
+    answer = gateway.request("POST", "/v1/assets", body=data, headers=RAW)
+    assert answer.status == 200
+    assert gateway.request("GET", f"/v1/assets/{answer.json()['id']}/content").body == data
+    assert gateway.request("DELETE", f"/v1/assets/{answer.json()['id']}").status == 204
+    eventually(lambda: stored_files(gateway) == [])
+    gateway.stop()
 
 
 def test_names_are_cleaned(gateway):
