@@ -12,6 +12,7 @@
 #include "http/header.h"
 #include "http/reply.h"
 #include "http/request.h"
+#include "http/room.h"
 
 #define KIND_SIZE       32
 #define DISPOSITION_MAX 4096
@@ -125,8 +126,12 @@ static void make(struct request *r)
         return;
     }
     n->size = about.st_size;
-    keep(r, n, &file);
     n->fd = file_take(&file.fd);
+    if (room_is_ample(r->server)) {
+        keep(r, n, &file);
+    } else {
+        rendition_cache_discard(&file);
+    }
 }
 
 enum MHD_Result rendition_answer(struct request *r, struct job_output *output, const char *kind,

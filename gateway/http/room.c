@@ -37,3 +37,11 @@ enum errc room_check(struct http_server *s, struct err *e)
                    " MiB. Nothing was stored.",
                    free_bytes >> 20, needed);
 }
+
+bool room_is_ample(struct http_server *s)
+{
+    int64_t needed = s->parts.config->storage_min_free_mb;
+    int64_t free_bytes = needed > 0 ? room_free_bytes(s) : -1;
+
+    return free_bytes < 0 || (free_bytes >> 20) / 2 >= needed;
+}

@@ -9,6 +9,7 @@
 #define CG_HTTP_ROOM_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -26,5 +27,7 @@ struct room {
 int64_t room_free_bytes(struct http_server *s);
 /* INSUFFICIENT_STORAGE, with a sentence, when less is free than storage_min_free_mb. */
 enum errc room_check(struct http_server *s, struct err *e) MUST_CHECK;
+/* Whether there is so much left that what can be made again may be kept: it alone never makes the room short. */
+bool room_is_ample(struct http_server *s);
 
 #endif

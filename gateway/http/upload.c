@@ -150,6 +150,10 @@ enum errc upload_write(struct request *r, struct span data, struct err *e)
         }
         u = r->op;
     }
+    /* Again and again: many uploads at once each found room when they began. */
+    if (room_check(r->server, e) != ERR_NONE) {
+        return e->code;
+    }
     return u->form != NULL ? read_form(u, data, e) : asset_intake_write(u->in, data, e);
 }
 

@@ -2,6 +2,7 @@
 import concurrent.futures
 import os
 import pathlib
+import shutil
 import struct
 import threading
 import time
@@ -114,6 +115,19 @@ def test_a_thumbnail_is_made_once(stages):
     stage.gateway.restart()
     second = stage.gateway.request("GET", output["thumbnail_url"])
     assert second.body == first.body and (path.stat().st_mtime_ns, path.stat().st_ino) == before
+
+
+def test_nothing_is_kept_when_room_is_short(stages):
+    """New work still finds enough; what can be made again shall not be what takes it away."""
+    stage = stages()
+    output = primary(run(stage, input={"width": 512, "height": 512}))
+    free_mb = shutil.disk_usage(stage.gateway.data_dir).free >> 20
+    stage.gateway.restart(storage_min_free_mb=free_mb * 2 // 3)
+    first = stage.gateway.request("GET", output["thumbnail_url"])
+    assert first.status == 200 and files.look(first.body).size == (256, 256)
+    assert [path for path in (pathlib.Path(stage.gateway.data_dir) / "renditions").rglob("*") if path.is_file()] == []
+    assert stage.gateway.request("GET", output["thumbnail_url"]).body == first.body
+    run(stage)
 
 
 def test_of_an_animation_the_first_frame(stages):
