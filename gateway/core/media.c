@@ -5,8 +5,8 @@
 
 #define MS_MAX INT64_C(31536000000) /* a year */
 
-const struct media MEDIA_UNKNOWN = {
-    .type = OUTPUT_FILE, .content_type = "application/octet-stream", .extension = "bin"};
+const struct media MEDIA_UNKNOWN = {.type = OUTPUT_FILE,
+                                    .content_type = "application/octet-stream"};
 const char MEDIA_CONTRADICTS[] = "The file's header contradicts itself.";
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
@@ -139,7 +139,6 @@ struct kind {
     struct span form; /* what a RIFF file is: at 8; empty for others */
     enum output_type type;
     const char *content_type;
-    const char *extension;
     const char *(*read)(struct media_reader *r, struct media *m);
 };
 
@@ -153,17 +152,17 @@ struct kind {
     }
 
 static const struct kind KINDS[] = {
-    {0, BYTES("\x89PNG\r\n\x1a\n"), NONE, OUTPUT_IMAGE, "image/png", "png", media_png},
-    {0, BYTES("\xff\xd8\xff"), NONE, OUTPUT_IMAGE, "image/jpeg", "jpg", media_jpeg},
-    {0, BYTES("GIF87a"), NONE, OUTPUT_IMAGE, "image/gif", "gif", media_gif},
-    {0, BYTES("GIF89a"), NONE, OUTPUT_IMAGE, "image/gif", "gif", media_gif},
-    {0, BYTES("RIFF"), BYTES("WEBP"), OUTPUT_IMAGE, "image/webp", "webp", media_webp},
-    {0, BYTES("RIFF"), BYTES("WAVE"), OUTPUT_AUDIO, "audio/wav", "wav", media_wav},
-    {0, BYTES("fLaC"), NONE, OUTPUT_AUDIO, "audio/flac", "flac", media_flac},
-    {0, BYTES("OggS"), NONE, OUTPUT_AUDIO, "audio/ogg", "ogg", media_ogg},
-    {0, BYTES("ID3"), NONE, OUTPUT_AUDIO, "audio/mpeg", "mp3", media_id3},
-    {4, BYTES("ftyp"), NONE, OUTPUT_VIDEO, "video/mp4", "mp4", media_mp4},
-    {0, BYTES("\x1a\x45\xdf\xa3"), NONE, OUTPUT_VIDEO, "video/webm", "webm", media_webm},
+    {0, BYTES("\x89PNG\r\n\x1a\n"), NONE, OUTPUT_IMAGE, "image/png", media_png},
+    {0, BYTES("\xff\xd8\xff"), NONE, OUTPUT_IMAGE, "image/jpeg", media_jpeg},
+    {0, BYTES("GIF87a"), NONE, OUTPUT_IMAGE, "image/gif", media_gif},
+    {0, BYTES("GIF89a"), NONE, OUTPUT_IMAGE, "image/gif", media_gif},
+    {0, BYTES("RIFF"), BYTES("WEBP"), OUTPUT_IMAGE, "image/webp", media_webp},
+    {0, BYTES("RIFF"), BYTES("WAVE"), OUTPUT_AUDIO, "audio/wav", media_wav},
+    {0, BYTES("fLaC"), NONE, OUTPUT_AUDIO, "audio/flac", media_flac},
+    {0, BYTES("OggS"), NONE, OUTPUT_AUDIO, "audio/ogg", media_ogg},
+    {0, BYTES("ID3"), NONE, OUTPUT_AUDIO, "audio/mpeg", media_id3},
+    {4, BYTES("ftyp"), NONE, OUTPUT_VIDEO, "video/mp4", media_mp4},
+    {0, BYTES("\x1a\x45\xdf\xa3"), NONE, OUTPUT_VIDEO, "video/webm", media_webm},
 };
 
 static const struct kind *kind_of(struct media_reader *r)
@@ -178,15 +177,11 @@ static const struct kind *kind_of(struct media_reader *r)
 
 static struct media read_kind(struct media_reader *r, const struct kind *kind)
 {
-    struct media m = {
-        .type = kind->type, .content_type = kind->content_type, .extension = kind->extension};
+    struct media m = {.type = kind->type, .content_type = kind->content_type};
     const char *fault = kind->read(r, &m);
 
     if (fault != NULL) {
-        m = (struct media){.type = m.type,
-                           .content_type = m.content_type,
-                           .extension = m.extension,
-                           .fault = fault};
+        m = (struct media){.type = m.type, .content_type = m.content_type, .fault = fault};
     }
     return m;
 }

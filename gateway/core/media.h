@@ -32,11 +32,9 @@
 /* Every text is a constant. */
 struct media {
     enum output_type type;
-    const char
-        *content_type;     /* application/octet-stream when unknown, also for what a browser might
-                                 run: HTML, SVG and other markup */
-    const char *extension; /* without a dot: "png", "jpg", ...; "bin" when unknown */
-    int width;             /* as shown, that is, turned as the file asks; 0 = not told */
+    const char *content_type; /* application/octet-stream when unknown, also for what a browser
+                                 might run: HTML, SVG and other markup */
+    int width;                /* as shown, that is, turned as the file asks; 0 = not told */
     int height;
     int64_t duration_ms; /* of what plays, audio and animations too; 0 = not told or not found */
     bool is_animated;    /* an image of more than one picture */

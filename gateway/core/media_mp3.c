@@ -160,9 +160,7 @@ bool media_mp3(struct media_reader *r, struct media *m)
     if (!is_frame(r, 0, &f)) {
         return false;
     }
-    *m = (struct media){.type = OUTPUT_AUDIO,
-                        .content_type = "audio/mpeg",
-                        .extension = "mp3",
-                        .duration_ms = duration(r, 0, &f)};
+    *m = (struct media){
+        .type = OUTPUT_AUDIO, .content_type = "audio/mpeg", .duration_ms = duration(r, 0, &f)};
     return true;
 }

@@ -251,7 +251,6 @@ static const char *read_film(struct mp4 *f, struct media *m)
     }
     m->type = OUTPUT_AUDIO;
     m->content_type = "audio/mp4";
-    m->extension = "m4a";
     return media_cut(f->r);
 }
 
@@ -352,7 +351,6 @@ const char *media_mp4(struct media_reader *r, struct media *m)
     if (b.is_avif) {
         m->type = OUTPUT_IMAGE;
         m->content_type = "image/avif";
-        m->extension = "avif";
         return read_avif(&f, m, b.is_sequence);
     }
     if (b.is_picture) {
@@ -361,11 +359,9 @@ const char *media_mp4(struct media_reader *r, struct media *m)
     }
     if (b.major == NAME('q', 't', ' ', ' ')) {
         m->content_type = "video/quicktime";
-        m->extension = "mov";
     } else if (b.major == NAME('M', '4', 'A', ' ') || b.major == NAME('M', '4', 'B', ' ')) {
         m->type = OUTPUT_AUDIO;
         m->content_type = "audio/mp4";
-        m->extension = "m4a";
     }
     return read_film(&f, m);
 }

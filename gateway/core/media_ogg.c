@@ -21,7 +21,6 @@ static const char *read_theora(struct media_reader *r, struct media *m, int64_t 
 {
     m->type = OUTPUT_VIDEO;
     m->content_type = "video/ogg";
-    m->extension = "ogv";
     return media_size(r, m, media_big(r, at + 14, 3), media_big(r, at + 17, 3));
 }
 

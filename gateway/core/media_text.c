@@ -108,11 +108,9 @@ bool media_text(struct media_reader *r, struct media *m)
         !is_all_text(r, size < MEDIA_TEXT_BYTES ? size : MEDIA_TEXT_BYTES)) {
         return false;
     }
-    *m = (struct media){
-        .type = OUTPUT_TEXT, .content_type = "text/plain; charset=utf-8", .extension = "txt"};
+    *m = (struct media){.type = OUTPUT_TEXT, .content_type = "text/plain; charset=utf-8"};
     if ((first == '{' || first == '[') && size <= MEDIA_TEXT_BYTES && is_json(r)) {
         m->content_type = "application/json";
-        m->extension = "json";
     }
     return true;
 }

@@ -10,12 +10,13 @@ const char *media_type_extension(const char *content_type)
         const char *type;
         const char *extension;
     } ROW[] = {
-        {"image/png", "png"},   {"image/jpeg", "jpg"},        {"image/webp", "webp"},
-        {"image/gif", "gif"},   {"image/avif", "avif"},       {"video/mp4", "mp4"},
-        {"video/webm", "webm"}, {"video/quicktime", "mov"},   {"video/x-matroska", "mkv"},
-        {"audio/wav", "wav"},   {"audio/mpeg", "mp3"},        {"audio/flac", "flac"},
-        {"audio/ogg", "ogg"},   {"audio/mp4", "m4a"},         {"text/plain", "txt"},
-        {"video/ogg", "ogv"},   {"application/json", "json"},
+        {"image/png", "png"},        {"image/jpeg", "jpg"},        {"image/webp", "webp"},
+        {"image/gif", "gif"},        {"image/avif", "avif"},       {"video/mp4", "mp4"},
+        {"video/webm", "webm"},      {"video/quicktime", "mov"},   {"video/x-matroska", "mkv"},
+        {"audio/wav", "wav"},        {"audio/mpeg", "mp3"},        {"audio/flac", "flac"},
+        {"audio/ogg", "ogg"},        {"audio/mp4", "m4a"},         {"text/plain", "txt"},
+        {"video/ogg", "ogv"},        {"application/json", "json"}, {"audio/webm", "webm"},
+        {"audio/x-matroska", "mka"},
     };
     size_t len = content_type != NULL ? strcspn(content_type, ";") : 0;
 

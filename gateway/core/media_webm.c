@@ -263,10 +263,8 @@ static void name_type(const struct webm *f, struct media *m, bool is_mkv)
     if (f->has_tracks && f->has_audio && !f->has_video) {
         m->type = OUTPUT_AUDIO;
         m->content_type = is_mkv ? "audio/x-matroska" : "audio/webm";
-        m->extension = is_mkv ? "mka" : "webm";
     } else if (is_mkv) {
         m->content_type = "video/x-matroska";
-        m->extension = "mkv";
     }
 }
 

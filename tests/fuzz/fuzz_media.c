@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct media *m)
 {
-    bug_if(m->content_type == NULL || m->extension == NULL);
+    bug_if(m->content_type == NULL);
     bug_if(m->width < 0 || m->width > MEDIA_SIDE_MAX || (m->width > 0) != (m->height > 0));
     bug_if(m->height > MEDIA_SIDE_MAX || (int64_t)m->width * m->height > MEDIA_PIXELS_MAX);
     bug_if(m->duration_ms < 0);
