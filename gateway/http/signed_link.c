@@ -27,12 +27,16 @@ struct signed_links {
 
 /* ---- the secret ----------------------------------------------------------------------------- */
 
+/* Under another name first: who is killed meanwhile leaves no file that is not whole. */
 static enum errc make_key(const char *path, unsigned char key[SECRET_BYTES], struct err *e)
 {
-    AUTO(file_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    AUTO(free_ptr) char *unfinished = xasprintf("%s.new", path);
+    AUTO(file_close)
+    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     random_fill(key, SECRET_BYTES);
-    if (fd < 0 || write(fd, key, SECRET_BYTES) != SECRET_BYTES || fsync(fd) != 0) {
+    if (fd < 0 || write(fd, key, SECRET_BYTES) != SECRET_BYTES || fsync(fd) != 0 ||
+        rename(unfinished, path) != 0) {
         return err_set(e, ERR_INTERNAL_ERROR, "The file %s cannot be written: %s.", path,
                        strerror(errno));
     }

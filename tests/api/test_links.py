@@ -99,3 +99,15 @@ def test_bodies_that_are_refused(stages, body, code):
 def test_an_output_that_is_not_there(stages):
     stage = stages()
     assert status(stage, f"/v1/outputs/{NO_OUTPUT}/link", "POST") == 404
+
+
+def test_a_start_that_was_killed_while_it_made_the_secret(gateways):
+    gateway = gateways()
+    gateway.stop()
+    secret = pathlib.Path(gateway.data_dir) / "link.key"
+    assert secret.stat().st_size == 32 and secret.stat().st_mode & 0o777 == 0o600
+    secret.unlink()
+    (secret.parent / "link.key.new").write_bytes(b"half")
+    gateway.start()
+    assert secret.stat().st_size == 32
+    assert sorted(path.name for path in secret.parent.glob("link.key*")) == ["link.key"]
