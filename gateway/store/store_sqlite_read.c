@@ -19,7 +19,7 @@ enum st idempotency_find(struct handle *h, const struct idempotency_key *key, st
                          char *out_sha256)
 {
     AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
-    struct span sha256 = SPAN_NONE;
+    struct span sha256;
     enum st st = ST_OK;
 
     put_str(&q, key->owner != NULL ? key->owner : "");
