@@ -30,13 +30,18 @@ static bool has(const char *text, const char *part)
     return part[0] == '\0' || strcasestr(text, part) != NULL;
 }
 
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
 /* A value that is too long cannot be chosen, so it is not offered. */
 static void add(cJSON *choices, const char *name, const char *value)
 {
     AUTO(buf_clear) struct buf cut = BUF_INIT(CHOICE_CHARS * 4 + 8);
     cJSON *choice = NULL;
 
-    if (cJSON_GetArraySize(choices) >= CHOICES_MAX || value[0] == '\0' || name[0] == '\0' ||
+    if (cJSON_GetArraySize(choices) >= CHOICES_MAX || is_blank(value) || is_blank(name) ||
         text_count(value) > CHOICE_CHARS) {
         return;
     }
@@ -123,13 +128,26 @@ static cJSON *values(const struct catalog *c, const char *category, const char *
     return choices;
 }
 
+/* What is still being typed is no size yet. */
+static bool is_size(const char *typed)
+{
+    size_t width = strspn(typed, "0123456789");
+    size_t sign = strspn(typed + width, " x*X");
+    const char *height = typed + width + sign;
+
+    return width > 0 && sign > 0 && height[0] != '\0' &&
+           height[strspn(height, "0123456789")] == '\0';
+}
+
 static cJSON *sizes(const char *typed)
 {
     static const char *const usual[] = {"1024x1024", "832x1216", "1216x832", "768x1344",
                                         "1344x768",  "512x512",  "768x768"};
     cJSON *choices = require_memory(cJSON_CreateArray());
 
-    add(choices, typed, typed);
+    if (is_size(typed)) {
+        add(choices, typed, typed);
+    }
     for (size_t i = 0; i < COUNT_OF(usual); i++) {
         if (has(usual[i], typed) && strcmp(usual[i], typed) != 0) {
             add(choices, usual[i], usual[i]);

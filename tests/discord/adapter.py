@@ -121,6 +121,18 @@ class Adapter:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@contextlib.contextmanager
+def frozen(pid):
+    """That process does nothing meanwhile: connections stay, nothing answers."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: all(pathlib.Path(task, "stat").read_text().rsplit(")", 1)[1].split()[0] in "Tt"
+                             for task in pathlib.Path(f"/proc/{pid}/task").iterdir()), what="a stopped process")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def wait_for(look, timeout=20, what="it"):
     until = time.monotonic() + timeout
     while True:

@@ -1,15 +1,13 @@
 """Every button under a result: what it does, for whom, and that it works for ever."""
 import io
 import json
-import os
 import shutil
-import signal
 import uuid
 
 import pytest
 from PIL import Image
 
-from adapter import wait_for
+from adapter import frozen, wait_for
 from conftest import TEMPLATES
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
@@ -472,11 +470,8 @@ def test_buttons_while_comfygate_is_dead(chat):
 
 def test_buttons_while_comfygate_hangs(chat):
     source = chat.made()
-    os.kill(chat.gateway.pid, signal.SIGSTOP)
-    try:
+    with frozen(chat.gateway.pid):
         buttons_without_comfygate(chat, source)
-    finally:
-        os.kill(chat.gateway.pid, signal.SIGCONT)
     make(chat, chat.anna, source, "Run again")
 
 

@@ -1,8 +1,6 @@
 """The view before generating, /settings, and the menu of a message with a picture."""
-import os
-import signal
 
-from adapter import wait_for
+from adapter import frozen, wait_for
 from discord import File
 from test_buttons import newest, polite, prefilled, said, words
 
@@ -272,14 +270,11 @@ def test_settings_are_not_lost_while_comfygate_hangs(chat):
     chat.fake.select(chat.anna, seen, "chat-picture").wait_answer()
     set_values(chat, seen, steps="7")
     wait_for(lambda: "7" in seen.refresh().text())
-    os.kill(chat.gateway.pid, signal.SIGSTOP)
-    try:
+    with frozen(chat.gateway.pid):
         asked = chat.fake.select(chat.anna, seen, "test-edit")
         asked.wait_answer()
         wait_for(lambda: any("annot be reached" in message.text() for message in asked.messages())
                  or "annot be reached" in words(asked.answers[0].get("data") or {}))
-    finally:
-        os.kill(chat.gateway.pid, signal.SIGCONT)
     assert "7" in settings(chat).text()
     assert chosen(selects(settings(chat))["Model of /generate"]) == ["chat-picture"]
 
