@@ -433,6 +433,11 @@ enum errc fetch_policy_new(const struct config *config, const char *const *own, 
     return ERR_NONE;
 }
 
+enum errc fetch_policy_add_own(struct fetch_policy *p, const char *url, struct err *e)
+{
+    return own_servers_add(p->own, url, e);
+}
+
 void fetch_policy_free(struct fetch_policy *p)
 {
     if (p == NULL) {

@@ -50,6 +50,8 @@ struct fetch_sink {
  * the setting. */
 enum errc fetch_policy_new(const struct config *config, const char *const *own, size_t own_count,
                            struct fetch_policy **out, struct err *e) MUST_CHECK;
+/* What is known only once the gateway listens: its own URL. Before the first fetch. */
+enum errc fetch_policy_add_own(struct fetch_policy *p, const char *url, struct err *e) MUST_CHECK;
 void fetch_policy_free(struct fetch_policy *p); /* NULL is fine; no fetch may be under way */
 
 /* URL_NOT_ALLOWED: inputs_urls is off, or the URL, an address, or where it redirects to is refused.

@@ -16,7 +16,7 @@ struct own_servers {
     struct own_server {
         char *host; /* without brackets; "" = every address of this machine */
         uint16_t port;
-    } item[];
+    } * item;
 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -74,24 +74,33 @@ static void take_brackets_off(char *host)
     }
 }
 
+enum errc own_servers_add(struct own_servers *own, const char *text, struct err *e)
+{
+    char *host = NULL;
+    unsigned long port = 0;
+    bool is_url = strstr(text, "://") != NULL;
+
+    if (!(is_url ? read_url : read_host_port)(text, &host, &port)) {
+        return err_set(e, ERR_INVALID_PARAMETER, "\"%.200s\" is not host:port, nor a URL", text);
+    }
+    take_brackets_off(host);
+    own->item = xrealloc(own->item, (own->count + 1) * sizeof own->item[0]);
+    own->item[own->count++] = (struct own_server){.host = host, .port = (uint16_t)port};
+    return ERR_NONE;
+}
+
 enum errc own_servers_new(const char *const *texts, size_t count, struct own_servers **out,
                           struct err *e)
 {
-    struct own_servers *own = xcalloc(1, sizeof *own + count * sizeof own->item[0]);
+    struct own_servers *own = xcalloc(1, sizeof *own);
 
     for (size_t i = 0; i < count; i++) {
-        struct own_server *server = &own->item[own->count];
-        unsigned long port = 0;
-        bool is_url = strstr(texts[i], "://") != NULL;
+        enum errc rc = own_servers_add(own, texts[i], e);
 
-        if (!(is_url ? read_url : read_host_port)(texts[i], &server->host, &port)) {
+        if (rc != ERR_NONE) {
             own_servers_free(own);
-            return err_set(e, ERR_INVALID_PARAMETER, "\"%.200s\" is not host:port, nor a URL",
-                           texts[i]);
+            return rc;
         }
-        take_brackets_off(server->host);
-        server->port = (uint16_t)port;
-        own->count++;
     }
     *out = own;
     return ERR_NONE;
@@ -105,6 +114,7 @@ void own_servers_free(struct own_servers *own)
     for (size_t i = 0; i < own->count; i++) {
         free(own->item[i].host);
     }
+    free(own->item);
     free(own);
 }
 

@@ -3,7 +3,7 @@
  * Names are looked up each time they matter, which is when a URL names the port of one of
  * them; so an address that has changed since the start is the one that is refused.
  *
- * Immutable after own_servers_new; any thread that may wait for a look-up.
+ * Immutable once they are all there; any thread that may wait for a look-up.
  */
 #ifndef CG_FETCH_OWN_SERVERS_H
 #define CG_FETCH_OWN_SERVERS_H
@@ -23,10 +23,12 @@ struct own_addresses {
 };
 
 /* From "host:port" (brackets around IPv6; an empty host, 0.0.0.0 and [::] are every address of this
- * machine) and from URLs ("http://gpu0:8188/prefix"). Port 0 is no port yet and is passed over: give
+ * machine) and from URLs ("http://gpu0:8188/prefix"). Port 0 is no port yet and is passed over: add
  * the one that is listened on. INVALID_PARAMETER with a sentence for what is neither. */
 enum errc own_servers_new(const char *const *texts, size_t count, struct own_servers **out,
                           struct err *e) MUST_CHECK;
+/* One more, before anybody else has them. */
+enum errc own_servers_add(struct own_servers *own, const char *text, struct err *e) MUST_CHECK;
 void own_servers_free(struct own_servers *own); /* NULL is fine */
 
 /* The addresses of those with this port, with the port; often none, and then nothing is looked up.

@@ -143,6 +143,9 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
     rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
     if (rc == ERR_NONE) {
+        rc = fetch_policy_add_own(parts->fetch, s->url, e);
+    }
+    if (rc == ERR_NONE) {
         s->offload = offload_new((size_t)parts->config->server_helpers, OFFLOAD_WAITING);
         rc = s->offload != NULL
                  ? start_daemon(s, e)

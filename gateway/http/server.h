@@ -33,7 +33,7 @@ struct http_parts {
     struct blobs *blobs;
     struct rendition_cache *renditions;
     struct template_set *templates;
-    const struct fetch_policy *fetch;
+    struct fetch_policy *fetch; /* learns here which port is the gateway's own */
     struct hub *hub;
     struct event_feed *feed;
     struct inbox *inbox;

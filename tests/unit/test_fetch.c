@@ -418,6 +418,28 @@ static void test_own_servers(void **state)
     }
 }
 
+/* With port 0 in the settings: what is listened on is told later. */
+static void test_own_server_told_later(void **state)
+{
+    const struct place *p = *state;
+    struct fetch_limits limits = {.max_bytes = 1000};
+    AUTO(free_ptr) char *url = url_of(p, GOOD, "/ok/10");
+    AUTO(free_ptr) char *own = xasprintf("http://127.0.0.1:%d", p->port[GOOD]);
+    struct fetch_policy *policy = usual_policy(p, "127.0.0.1:0");
+    struct err e = ERR_INIT;
+
+    for (int is_told = 0; is_told < 2; is_told++) {
+        AUTO(result_clear) struct result r = {.rc = ERR_NONE};
+
+        if (is_told) {
+            assert_int_equal(fetch_policy_add_own(policy, own, &e), ERR_NONE);
+        }
+        fetch_into(&r, policy, url, &limits);
+        assert_int_equal(r.rc, is_told ? ERR_URL_NOT_ALLOWED : ERR_NONE);
+    }
+    fetch_policy_free(policy);
+}
+
 static void test_bad_own_servers(void **state)
 {
     static const char *const BAD[] = {"",        "localhost", "localhost:", "localhost:x",
@@ -1029,6 +1051,7 @@ int main(void)
         cmocka_unit_test(test_name_of_inside),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_own_servers),
+        cmocka_unit_test(test_own_server_told_later),
         cmocka_unit_test(test_bad_own_servers),
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_files),
