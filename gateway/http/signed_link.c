@@ -38,7 +38,7 @@ static enum errc make_key(const char *path, unsigned char key[SECRET_BYTES], str
     if (fd < 0 || write(fd, key, SECRET_BYTES) != SECRET_BYTES || fsync(fd) != 0 ||
         rename(unfinished, path) != 0) {
         return err_set(e, ERR_INTERNAL_ERROR, "The file %s cannot be written: %s.", path,
-                       strerror(errno));
+                       strerrordesc_np(errno));
     }
     return ERR_NONE;
 }
