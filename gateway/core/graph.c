@@ -8,7 +8,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#define ID_MAX 256
+#define STEPS_WEIGHED_MAX 100
+#define ID_MAX            256
 
 /* Graphs that are stored have passed graph_check: these only keep a spoilt store from harm. */
 static const struct json_limits stored_limits = {.depth = 1024, .nodes = 20000000};
@@ -235,13 +236,26 @@ struct graph_node {
     char *id;
     char *class;
     char *title;
+    int weight;
 };
 
 struct graph_index {
     struct map *by_id;
     struct graph_node *node;
     size_t count;
+    int weights;
 };
+
+/* A sampler's step takes about as long as any other node at work. Steps that are linked from elsewhere are not known. */
+static int weight_of(const struct json_doc *doc, json_ref n)
+{
+    int64_t steps = 1;
+
+    if (!json_int(doc, json_get(doc, json_get(doc, n, "inputs"), "steps"), &steps) || steps < 1) {
+        return 1;
+    }
+    return steps < STEPS_WEIGHED_MAX ? (int)steps : STEPS_WEIGHED_MAX;
+}
 
 static void add_node(struct graph_index *g, const struct json_doc *doc, json_ref n)
 {
@@ -254,6 +268,8 @@ static void add_node(struct graph_index *g, const struct json_doc *doc, json_ref
     node->id = xstrdup(buf_str(&id));
     node->class = json_str_dup(doc, json_get(doc, n, "class_type"));
     node->title = json_str_dup(doc, json_get(doc, json_get(doc, n, "_meta"), "title"));
+    node->weight = weight_of(doc, n);
+    g->weights += node->weight;
     map_put(g->by_id, node->id, node);
 }
 
@@ -306,6 +322,18 @@ const char *graph_index_title(const struct graph_index *g, const char *node_id)
     const struct graph_node *node = map_get(g->by_id, node_id);
 
     return node != NULL ? node->title : NULL;
+}
+
+int graph_index_weight(const struct graph_index *g, const char *node_id)
+{
+    const struct graph_node *node = map_get(g->by_id, node_id);
+
+    return node != NULL ? node->weight : 0;
+}
+
+int graph_index_weights(const struct graph_index *g)
+{
+    return g->weights;
 }
 
 size_t graph_index_place(const struct graph_index *g, const char *node_id)

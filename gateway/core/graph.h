@@ -38,6 +38,9 @@ const char *graph_index_class(const struct graph_index *g,
                               const char *node_id); /* NULL = no such node */
 const char *graph_index_title(const struct graph_index *g,
                               const char *node_id); /* _meta.title, or NULL */
+/* How much of the graph's work the node is thought to be: its `steps` when it says so, up to 100, else 1; 0 = no such node. */
+int graph_index_weight(const struct graph_index *g, const char *node_id);
+int graph_index_weights(const struct graph_index *g); /* of all nodes */
 size_t graph_index_place(const struct graph_index *g,
                          const char *node_id); /* 0 = written first; SIZE_MAX = no such node */
 /* The graph's own node that node_id is, or was expanded from ("3.0.0.1" from "3"). Borrowed; NULL = none. */

@@ -14,6 +14,7 @@ struct progress {
     const struct graph_index *index;
     struct map *settled; /* node id -> IS_CACHED or IS_DONE */
     double fraction;     /* of the node at work */
+    int weight_done;     /* of the nodes that are settled */
     struct job_progress now;
 };
 
@@ -51,6 +52,7 @@ static bool settle(struct progress *p, const char *node, char *state)
         p->now.nodes_cached++;
     }
     p->now.nodes_done++;
+    p->weight_done += graph_index_weight(p->index, node);
     return true;
 }
 
@@ -130,9 +132,10 @@ static bool on_states(struct progress *p, const struct comfy_message *m)
 
 static bool raise_value(struct progress *p)
 {
-    double total = p->now.nodes_total > 0 ? p->now.nodes_total : 1;
+    int weights = graph_index_weights(p->index);
     bool is_counted = p->now.node[0] != '\0' && map_get(p->settled, p->now.node) == NULL;
-    double value = (p->now.nodes_done + (is_counted ? p->fraction : 0)) / total;
+    double at_work = is_counted ? p->fraction * graph_index_weight(p->index, p->now.node) : 0;
+    double value = (p->weight_done + at_work) / (weights > 0 ? weights : 1);
 
     if (value > 1) {
         value = 1;

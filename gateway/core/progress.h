@@ -1,7 +1,8 @@
 /* progress.h - how far a prompt is, from what its ComfyUI tells on the way. Pure.
  *
  * The measure is the whole graph: a node that is done or answered from the
- * cache counts one, the node at work counts the part of its steps. The value
+ * cache counts its weight (graph_index_weight: a sampler's steps), the node at
+ * work the part of it that its steps tell. The value
  * never falls within an attempt, whatever order messages come in.
  */
 #ifndef CG_CORE_PROGRESS_H

@@ -75,6 +75,26 @@ static void test_counts_nodes_and_steps(void **state)
     assert_true(p->value > 0.374 && p->value < 0.376);
 }
 
+static void test_a_sampler_weighs_as_many_as_it_has_steps(void **state)
+{
+    struct graph_index *index = graph_index_new(
+        SPAN_LIT("{\"1\":{\"class_type\":\"CheckpointLoaderSimple\",\"inputs\":{}},"
+                 "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"steps\":18}},"
+                 "\"3\":{\"class_type\":\"SaveImage\",\"inputs\":{\"steps\":\"none\"}}}"));
+    struct fixture f = {.index = index, .progress = progress_new(index)};
+    const struct job_progress *p = progress_now(f.progress);
+
+    (void)state;
+    assert_int_equal(graph_index_weights(index), 20);
+    (void)tell(&f, "{\"type\":\"executed\",\"data\":{\"node\":\"1\",\"output\":{}}}");
+    assert_true(p->value > 0.049 && p->value < 0.051);
+    (void)tell(&f, "{\"type\":\"progress\",\"data\":{\"value\":9,\"max\":18,\"node\":\"2\"}}");
+    assert_true(p->value > 0.499 && p->value < 0.501);
+    assert_int_equal(p->nodes_done, 1);
+    progress_free(f.progress);
+    graph_index_free(index);
+}
+
 static void test_never_falls(void **state)
 {
     struct fixture *f = *state;
@@ -124,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counts_nodes_and_steps, set_up, tear_down),
+        cmocka_unit_test(test_a_sampler_weighs_as_many_as_it_has_steps),
         cmocka_unit_test_setup_teardown(test_never_falls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hostile_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nodes_of_nobody_do_not_count, set_up, tear_down),
