@@ -68,6 +68,7 @@ enum errc app_open(struct app *a, const struct setting_sources *from, struct err
     enum errc code = ERR_NONE;
 
     list_init(&b->work);
+    list_init(&b->submissions);
     code = settings_load(&a->settings, from, e);
     if (code != ERR_NONE) {
         return code;

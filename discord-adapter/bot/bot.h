@@ -31,7 +31,8 @@ struct bot {
     struct tracker *tracker;
     const struct gateway_link *gateway; /* NULL with interactions over HTTP */
     struct list work;                   /* handlers that wait: bot/work.h; list_init by main */
-    struct map *seen;                   /* ids of interactions; map_new by main */
+    struct list submissions; /* requests that are no jobs yet: bot/submit.c; list_init by main */
+    struct map *seen;        /* ids of interactions; map_new by main */
     char seen_order[BOT_SEEN_MAX][24];
     size_t seen_next;
     char application_id[24]; /* "" until Discord has told */

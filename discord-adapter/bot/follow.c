@@ -181,6 +181,9 @@ static void picture_sent(struct bot *b, struct interaction *i, struct answer *a,
     struct params p;
 
     (void)text;
+    if (!may(b, i, a, job)) {
+        return;
+    }
     reference_of(job, id->output, reference);
     if (t == NULL || reference[0] == '\0') {
         end_with(i, a,
@@ -259,6 +262,9 @@ static void change_sent(struct bot *b, struct interaction *i, struct answer *a,
     const struct template_entry *t = catalog_find(b->catalog, read_text(job, "template"));
     struct params p;
 
+    if (!may(b, i, a, job)) {
+        return;
+    }
     if (t == NULL) {
         end_with(i, a, "The model that this was made with is not here any more.");
         return;

@@ -27,11 +27,15 @@
 
 struct request {
     struct work work;
+    struct list node; /* in the bot's submissions */
     struct bot *bot;
     struct answer *answer;
     struct place place;
-    cJSON *record; /* the whole request, as the pending record keeps it */
-    cJSON *input;  /* of the record */
+    bool is_admitted;      /* by the quotas: it counts */
+    bool must_count_again; /* a job of this user began while theirs were counted */
+    const char *lacking;   /* permission of ours, here; NULL = none. A constant */
+    cJSON *record;         /* the whole request, as the pending record keeps it */
+    cJSON *input;          /* of the record */
     size_t next_picture;
     bool is_pending; /* the record is at comfygate */
 };
@@ -44,6 +48,7 @@ static void request_drop(struct work *w)
 {
     struct request *r = container_of(w, struct request, work);
 
+    list_remove(&r->node);
     answer_unref(r->answer);
     cJSON_Delete(r->record);
     free(r);
@@ -97,6 +102,32 @@ static cJSON *make_record(const struct submission *s, const struct place *place)
 
 /* ---- the job -------------------------------------------------------------------------------- */
 
+/* Their jobs as they were counted are one too few by now. */
+static void count_again(const struct request *r)
+{
+    list_each(node, next, &r->bot->submissions) {
+        struct request *other = container_of(node, struct request, node);
+
+        if (strcmp(other->place.user, r->place.user) == 0) {
+            other->must_count_again = true;
+        }
+    }
+}
+
+/* The interaction's token needs none; but it ends after a quarter of an hour, and who waits so long is to know it now. */
+static void tell_lacking(const struct request *r)
+{
+    AUTO(free_ptr) char *sentence = NULL;
+
+    if (r->lacking != NULL) {
+        sentence =
+            xasprintf("I lack the permission \"%s\" in this channel. If this takes longer than a "
+                      "quarter of an hour, the result comes to you as a direct message.",
+                      r->lacking);
+        answer_whisper_text(r->answer, sentence);
+    }
+}
+
 static void on_submitted(void *arg, const struct comfygate_result *result)
 {
     struct request *r = arg;
@@ -105,6 +136,8 @@ static void on_submitted(void *arg, const struct comfygate_result *result)
         log_info("submitted", LOG_S("interaction", r->place.interaction),
                  LOG_S("job", read_text(result->json, "id")));
         tracker_add(r->bot->tracker, result->json, &r->place, r->answer);
+        tell_lacking(r);
+        count_again(r);
         request_end(r);
         return;
     }
@@ -238,16 +271,54 @@ static void begin(struct request *r)
 
 /* ---- quotas --------------------------------------------------------------------------------- */
 
+static void check_quota(struct request *r);
+
+static bool is_listed(const cJSON *jobs, const char *interaction)
+{
+    const cJSON *job = NULL;
+
+    cJSON_ArrayForEach(job, jobs) {
+        const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(job, "metadata");
+
+        if (strcmp(read_text(metadata, "discord.interaction"), interaction) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Requests of this user that will be jobs, and are none in the list yet. */
+static int count_admitted(const struct request *r, const cJSON *jobs)
+{
+    int count = 0;
+
+    list_each(node, next, &r->bot->submissions) {
+        const struct request *other = container_of(node, struct request, node);
+
+        if (other->is_admitted && strcmp(other->place.user, r->place.user) == 0 &&
+            !is_listed(jobs, other->place.interaction)) {
+            count++;
+        }
+    }
+    return count;
+}
+
 static void on_today(void *arg, const struct comfygate_result *result)
 {
     struct request *r = arg;
     AUTO(buf_clear) struct buf why = BUF_INIT(512);
+    const cJSON *jobs = cJSON_GetObjectItemCaseSensitive(result->json, "data");
     int64_t now = clock_wall_ms();
     int64_t oldest = now;
     const cJSON *job = NULL;
-    int today = 0;
+    int open = tracker_open_count(r->bot->tracker, r->place.user) + count_admitted(r, NULL);
+    int today = count_admitted(r, jobs);
 
-    cJSON_ArrayForEach(job, cJSON_GetObjectItemCaseSensitive(result->json, "data")) {
+    if (r->must_count_again) {
+        check_quota(r);
+        return;
+    }
+    cJSON_ArrayForEach(job, jobs) {
         int64_t created = read_time_ms(job, "created_at");
 
         if (created > now - DAY_MS) {
@@ -255,11 +326,11 @@ static void on_today(void *arg, const struct comfygate_result *result)
             oldest = created < oldest ? created : oldest;
         }
     }
-    if (!policy_quota(r->bot->policy, tracker_open_count(r->bot->tracker, r->place.user), today,
-                      oldest, now, &why)) {
+    if (!policy_quota(r->bot->policy, open, today, oldest, now, &why)) {
         refuse(r, buf_str(&why));
         return;
     }
+    r->is_admitted = true;
     begin(r);
 }
 
@@ -269,6 +340,7 @@ static void check_quota(struct request *r)
     int64_t a_day = r->bot->settings->jobs_per_day;
     AUTO(free_ptr) char *path = NULL;
 
+    r->must_count_again = false;
     if (a_day <= 0) {
         on_today(r, &(struct comfygate_result){.status = 200});
         return;
@@ -291,8 +363,10 @@ void submit(struct bot *b, const struct interaction *i, struct answer *a,
     struct request *r = xcalloc(1, sizeof *r);
 
     work_begin(b, &r->work, request_drop);
+    list_push(&b->submissions, &r->node);
     r->bot = b;
     r->answer = answer_ref(a);
+    r->lacking = policy_missing_permission(i);
     r->place = place_of(i, b->settings->token_seconds * 1000);
     r->record = make_record(s, &r->place);
     r->input = cJSON_GetObjectItemCaseSensitive(r->record, "input");
@@ -325,12 +399,14 @@ static void resume_one(void *arg, const char *id, const cJSON *record)
     }
     r = xcalloc(1, sizeof *r);
     work_begin(b, &r->work, request_drop);
+    list_push(&b->submissions, &r->node);
     r->bot = b;
     r->place = place;
     r->record = require_memory(cJSON_Duplicate(record, true));
     restore_raw(r->record);
     r->input = cJSON_GetObjectItemCaseSensitive(r->record, "input");
     r->is_pending = true;
+    r->is_admitted = true;
     r->answer = answer_resume(b->loop, b->discord, place.app, place.interaction, place.token,
                               place.is_ephemeral);
     log_info("submission_resumed", LOG_S("interaction", place.interaction));

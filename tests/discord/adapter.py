@@ -57,13 +57,12 @@ class Adapter:
     def start(self, wait=True, **settings):
         assert not self.alive, "it is running already"
         self.settings.update(settings)
-        before = len(self.fake.connections()) if wait else 0
+        before = len(self.events("bot_ready"))
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(self.command("run"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              env=self.environment(), preexec_fn=_die_with_parent)
-        if wait:  # not for what its predecessor has left
-            self.fake.wait_until(lambda: any(item["identify"] or item["resume"] for item in self.fake.connections()[before:]),
-                                 20, "a connection of its own")
+        if wait:  # the fake may still see its predecessor, and may refuse an IDENTIFY that comes too soon after it
+            wait_for(lambda: len(self.events("bot_ready")) > before, 30, "READY")
             self.fake.wait_ready()
 
     def stop(self):
@@ -107,7 +106,7 @@ class Adapter:
 
     def events(self, name):
         """Lines of the log of that event."""
-        lines = (line for line in self.log().splitlines() if line.startswith("{"))
+        lines = (line for line in self.log().splitlines() if line.startswith("{") and line.endswith("}"))
         return [entry for entry in map(json.loads, lines) if entry.get("event", entry.get("ev")) == name]
 
     def rss_bytes(self):
