@@ -103,6 +103,9 @@ void app_close(struct app *a, struct http_in *http)
     if (b->catalog != NULL) {
         catalog_free(b->catalog);
     }
+    if (b->loop != NULL) {
+        loop_timer_off(b->loop, &b->sweep);
+    }
     discord_free(b->discord);
     comfygate_free(b->comfygate);
     work_drop_all(b);

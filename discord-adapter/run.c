@@ -18,6 +18,7 @@
 #include "base/version.h"
 #include "bot/catalog.h"
 #include "bot/commands.h"
+#include "bot/handlers.h"
 #include "bot/submit.h"
 #include "bot/track.h"
 #include "link/answer.h"
@@ -116,6 +117,7 @@ static void begin(struct run *r)
     log_info("bot_ready", LOG_S("application", b->application_id), LOG_S("user", b->user_id));
     tracker_start(b->tracker);
     submit_resume(b);
+    setup_sweep(b);
     register_commands(r);
 }
 

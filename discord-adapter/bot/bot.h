@@ -35,6 +35,7 @@ struct bot {
     struct map *seen;        /* ids of interactions; map_new by main */
     char seen_order[BOT_SEEN_MAX][24];
     size_t seen_next;
+    struct loop_timer sweep; /* of views that nobody uses any more */
     char application_id[24]; /* "" until Discord has told */
     char user_id[24];        /* ours */
 };

@@ -38,6 +38,8 @@ press_handler press_setup_model, press_setup_lora, press_setup_strength, press_s
 /* Shows it: for /generate without a prompt, or with `setup: true`. `values` and `model` are what was given already. */
 void setup_show(struct bot *b, struct interaction *i, struct answer *a,
                 const struct template_entry *t, const cJSON *values);
+/* Forgets views that are older than a day, now and then once a day. */
+void setup_sweep(struct bot *b);
 /* user_settings.c */
 press_handler press_prefs, press_prefs_send;
 

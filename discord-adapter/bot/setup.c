@@ -1,13 +1,14 @@
 /* setup.c - the view before generating: model, LoRA, strength, a dialogue of settings, Generate.
  *
  * What was chosen is the preference `setup.<interaction>` (template, values, LoRA, strength, user), named in every custom_id of the view; so it works after any
- * restart, for as long as the preference is kept (a day: see sweep in main).
+ * restart, for as long as the preference is kept (a day: setup_sweep).
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "bot/handlers.h"
 #include "bot/params.h"
@@ -17,6 +18,7 @@
 #include "wire/read.h"
 #include "wire/text.h"
 
+#define KEPT_MS      INT64_C(86400000)
 #define COLOUR       0x5865F2U
 #define SELECT_MAX   25
 #define NO_LORA      "-"
@@ -417,4 +419,27 @@ void press_setup_go(struct bot *b, struct interaction *i, struct answer *a,
                     const struct custom_id *id)
 {
     press(b, i, a, id, CHANGE_GO);
+}
+
+/* ---- forgetting ----------------------------------------------------------------------------- */
+
+static void forget_old(void *arg, const char *id, const cJSON *value)
+{
+    struct bot *b = arg;
+
+    (void)value;
+    if (snowflake_ms(id) < clock_wall_ms() - KEPT_MS) {
+        prefs_delete(b, "setup", id, NULL, NULL);
+    }
+}
+
+static void on_sweep_due(void *arg)
+{
+    setup_sweep(arg);
+}
+
+void setup_sweep(struct bot *b)
+{
+    prefs_list(b, "setup", forget_old, NULL, b);
+    loop_timer_set(b->loop, &b->sweep, KEPT_MS, on_sweep_due, b);
 }
