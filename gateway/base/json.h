@@ -3,7 +3,7 @@
  * The text is scanned once into a flat array of nodes, each naming the bytes
  * it came from. Nothing is converted: 18446744073709551615, 7.0 and the order
  * of members can be forwarded as they were written, which a reader that turns
- * numbers into doubles (cJSON) cannot do. See docs/architecture.md, "JSON".
+ * numbers into doubles (cJSON) cannot do. See docs/decisions.md, "JSON".
  *
  * Refused, with a JSON Pointer to the place: trailing text, bad UTF-8, lone
  * surrogate escapes, control characters in strings, duplicate keys, too many
