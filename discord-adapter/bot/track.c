@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "wire/read.h"
 
-#define LIST_LIMIT    200
+#define LIST_LIMIT    50
 #define LIST_EVERY_MS 60000
 #define LIST_RETRY_MS 2000
 
@@ -76,6 +76,9 @@ void track_take_job(struct track *t, const cJSON *job)
 {
     cJSON_Delete(t->job);
     t->job = require_memory(cJSON_Duplicate(job, true));
+    /* Much of its size, and nothing that a message shows; the place is kept apart. */
+    cJSON_DeleteItemFromObjectCaseSensitive(t->job, "urls");
+    cJSON_DeleteItemFromObjectCaseSensitive(t->job, "metadata");
 }
 
 /* ---- the job -------------------------------------------------------------------------------- */
@@ -154,6 +157,8 @@ static void adopt(struct tracker *tr, const cJSON *job)
     }
     if (t == NULL) {
         t = track_new(tr, id, &place);
+        t->edited_ms =
+            clock_mono_ms(); /* its message is as fresh as it was; hundreds need not be edited at once */
         log_info("job_taken_up", LOG_S("job", id));
     }
     t->is_listed = true;

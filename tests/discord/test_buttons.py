@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from adapter import frozen, wait_for
-from conftest import TEMPLATES
+from chat import TEMPLATES
 
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 MAKING = ("Upscale", "Edit", "Animate", "Vary", "Run again", "Change and run")
