@@ -13,6 +13,7 @@ class Chat:
 
     def __init__(self, directory, fake_options=None, adapter=None, start=True, **stage):
         self.fake = FakeDiscord(**(fake_options or {}))
+        self.fake.setting("identify_every", 0)  # a test restarts sooner than anybody else
         self.stage = Stage(directory / "stage", **{"templates_dir": str(TEMPLATES), **stage})
         self.gateway, self.sim = self.stage.gateway, self.stage.sim
         self.guild = self.fake.guild()
