@@ -49,10 +49,12 @@ struct cmd {
     const char *idempotency_key;   /* SUBMIT; NULL = none */
     char body_sha256[65];          /* SUBMIT with a key */
     const struct job_patch *patch; /* PATCH */
-    const char *if_match;          /* PATCH: the ETag text that must hold; NULL = any */
-    const struct asset *asset;     /* ASSET_PUT */
-    struct id asset_id;            /* ASSET_DELETE */
-    struct preference preference;  /* PREFERENCE_PUT; its key for PREFERENCE_DELETE */
+    const char *if_match;      /* PATCH, PREFERENCE_*: the ETag text that must hold; NULL = any */
+    const struct asset *asset; /* ASSET_PUT */
+    struct id asset_id;        /* ASSET_DELETE */
+    struct preference preference; /* PREFERENCE_PUT; its key for PREFERENCE_DELETE */
+    bool if_there;                /* PREFERENCE_PUT: only in the place of another */
+    bool if_new;                  /* PREFERENCE_PUT: only where there is none */
 
     /* What came of it. */
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,

@@ -8,7 +8,8 @@
 
 #include "base/span.h"
 
-#define PREFERENCE_KEY_MAX 128
+#define PREFERENCE_KEY_MAX   128
+#define PREFERENCE_VALUE_MAX (1U << 20) /* the most that preferences_max_bytes allows */
 
 /* Borrowed throughout. */
 struct preference {
@@ -20,5 +21,9 @@ struct preference {
 
 /* 1 to 128 of A-Z a-z 0-9 . _ : - */
 bool preference_key_ok(const char *key);
+
+#define PREFERENCE_ETAG_SIZE 67
+/* The ETag text of a value, with its quotes. */
+void preference_etag(struct span value, char out[PREFERENCE_ETAG_SIZE]);
 
 #endif

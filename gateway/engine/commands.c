@@ -226,12 +226,45 @@ static enum st write_asset(struct engine *e, struct cmd *c)
     return st;
 }
 
+/* Looks at what earlier commands of this turn have written, too. */
+static enum st check_preference(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st check_preference(struct engine *e, struct cmd *c)
+{
+    AUTO(buf_clear) struct buf value = BUF_INIT(PREFERENCE_VALUE_MAX + 1);
+    char etag[PREFERENCE_ETAG_SIZE] = "";
+    enum st st = ST_OK;
+
+    if (c->if_match == NULL && !c->if_there && !c->if_new) {
+        return ST_OK;
+    }
+    st = store_writer_preference(e->writer, c->owner, c->preference.key, &value);
+    if (st != ST_OK && st != ST_NONE) {
+        return st;
+    }
+    if (st == ST_OK) {
+        preference_etag(buf_span(&value), etag);
+    }
+    if (c->if_new && st == ST_OK) {
+        refuse(c, ERR_PRECONDITION_FAILED, "There is a preference of this key already.");
+    } else if (st == ST_NONE && c->kind == CMD_PREFERENCE_DELETE) {
+        refuse_by_store(c, st);
+    } else if (c->if_there && st == ST_NONE) {
+        refuse(c, ERR_PRECONDITION_FAILED, "There is no preference of this key.");
+    } else if (c->if_match != NULL && strcmp(c->if_match, etag) != 0) {
+        refuse(c, ERR_PRECONDITION_FAILED, "The preference has changed since this ETag was read.");
+    }
+    return ST_OK;
+}
+
 static enum st write_preference(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_preference(struct engine *e, struct cmd *c)
 {
-    enum st st = ST_OK;
+    enum st st = check_preference(e, c);
 
     c->preference.owner = c->owner;
+    if (st != ST_OK || c->result != ERR_NONE) {
+        return st;
+    }
     if (c->kind == CMD_PREFERENCE_PUT) {
         st = store_preference_put(e->writer, &c->preference, e->config->preferences_max_keys,
                                   &c->is_new);

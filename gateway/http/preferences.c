@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/mem.h"
+#include "http/condition.h"
 #include "http/handlers.h"
 #include "http/header.h"
 #include "http/reply.h"
@@ -46,8 +47,7 @@ static enum errc store_error(enum st st, struct err *e)
 
 enum MHD_Result preferences_get(struct request *r)
 {
-    AUTO(buf_clear)
-    struct buf value = BUF_INIT((size_t)r->parts->config->preferences_max_bytes * 64);
+    AUTO(buf_clear) struct buf value = BUF_INIT(PREFERENCE_VALUE_MAX + 1);
     struct store_reader *reader = reader_get(r->server);
     struct err e;
 
@@ -63,15 +63,57 @@ enum MHD_Result preferences_get(struct request *r)
 
 static enum MHD_Result put_committed(struct request *r)
 {
-    AUTO(buf_clear) struct buf value = BUF_INIT(r->body.len + 1);
+    AUTO(bytes_unref_ptr) struct bytes *bytes = NULL;
+    struct MHD_Response *response;
+    char etag[PREFERENCE_ETAG_SIZE];
     struct err e;
 
     if (r->cmd.result != ERR_NONE) {
         request_cmd_error(r, &e);
         return reply_problem(r, &e);
     }
-    (void)buf_append_span(&value, buf_span(&r->body));
-    return reply_json(r, r->cmd.is_new ? MHD_HTTP_CREATED : MHD_HTTP_OK, &value);
+    preference_etag(buf_span(&r->body), etag);
+    bytes = bytes_from_buf(&r->body);
+    response = reply_bytes(bytes, JSON_TYPE);
+    reply_header(response, MHD_HTTP_HEADER_ETAG, etag);
+    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_REVALIDATE);
+    return reply_send(r, r->cmd.is_new ? MHD_HTTP_CREATED : MHD_HTTP_OK, response);
+}
+
+/* If-Match may list several tags; the engine compares one. Gives it the one that holds now. */
+static enum errc choose_tag(struct request *r, struct err *e)
+{
+    AUTO(buf_clear) struct buf value = BUF_INIT(PREFERENCE_VALUE_MAX + 1);
+    struct store_reader *reader = reader_get(r->server);
+    const char *field = request_header(r, MHD_HTTP_HEADER_IF_MATCH);
+    char etag[PREFERENCE_ETAG_SIZE];
+    enum st st = ST_OK;
+
+    if (field == NULL) {
+        return ERR_NONE;
+    }
+    if (etag_is_any(field)) {
+        r->cmd.if_there = true;
+        return ERR_NONE;
+    }
+    st = reader != NULL ? store_preference(reader, r->cmd.owner, r->name, &value) : ST_FAIL;
+    if (st != ST_OK && st != ST_NONE) {
+        return store_error(st, e);
+    }
+    if (st == ST_NONE && r->cmd.kind == CMD_PREFERENCE_DELETE) {
+        return ERR_NONE; /* the engine finds that out */
+    }
+    if (st == ST_OK) {
+        preference_etag(buf_span(&value), etag);
+    }
+    if (st == ST_NONE || !etag_listed(field, etag, false)) {
+        return err_set(e, ERR_PRECONDITION_FAILED,
+                       "The preference has changed since this ETag was read.");
+    }
+    r->op = xstrdup(etag);
+    r->op_free = free;
+    r->cmd.if_match = r->op;
+    return ERR_NONE;
 }
 
 static enum errc check_value(const struct request *r, struct err *e)
@@ -93,13 +135,16 @@ static enum errc check_value(const struct request *r, struct err *e)
 
 enum MHD_Result preferences_put(struct request *r)
 {
+    const char *is_new = request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
     struct err e;
 
     err_fresh(&e);
-    if (check_key(r, &e) != ERR_NONE || check_value(r, &e) != ERR_NONE) {
+    r->cmd.kind = CMD_PREFERENCE_PUT;
+    if (check_key(r, &e) != ERR_NONE || check_value(r, &e) != ERR_NONE ||
+        choose_tag(r, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
-    r->cmd.kind = CMD_PREFERENCE_PUT;
+    r->cmd.if_new = is_new != NULL && etag_is_any(is_new);
     r->cmd.preference = (struct preference){
         .key = r->name, .value = buf_span(&r->body), .updated_at = clock_wall_ms()};
     return request_push(r, put_committed);
@@ -121,10 +166,10 @@ enum MHD_Result preferences_delete(struct request *r)
     struct err e;
 
     err_fresh(&e);
-    if (check_key(r, &e) != ERR_NONE) {
+    r->cmd.kind = CMD_PREFERENCE_DELETE;
+    if (check_key(r, &e) != ERR_NONE || choose_tag(r, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
-    r->cmd.kind = CMD_PREFERENCE_DELETE;
     r->cmd.preference = (struct preference){.key = r->name};
     return request_push(r, delete_committed);
 }

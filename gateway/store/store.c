@@ -200,6 +200,12 @@ enum st store_preferences(struct store_reader *r, const struct preference_filter
     return r->ops->preferences(r, filter, visit, arg, has_more);
 }
 
+enum st store_writer_preference(struct store_writer *w, const char *owner, const char *key,
+                                struct buf *out)
+{
+    return w->ops->writer_preference(w, owner, key, out);
+}
+
 enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct asset *known)
 {
     return w->ops->asset_insert(w, a, known);

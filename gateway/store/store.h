@@ -121,6 +121,9 @@ enum st store_preference_put(struct store_writer *w, const struct preference *p,
                              bool *is_new) MUST_CHECK;
 enum st store_preference_delete(struct store_writer *w, const char *owner, const char *key)
     MUST_CHECK;
+/* As store_preference, of what the open transaction has made of it. */
+enum st store_writer_preference(struct store_writer *w, const char *owner, const char *key,
+                                struct buf *out) MUST_CHECK;
 
 /* What is past its time, the oldest first, at most `limit`. All is read before the first visit, for the
  * visitor may write. Starred jobs and jobs that have not ended are never given. */

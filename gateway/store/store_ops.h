@@ -61,6 +61,8 @@ struct store_ops {
     enum st (*preference_put)(struct store_writer *w, const struct preference *p, int64_t max,
                               bool *is_new);
     enum st (*preference_delete)(struct store_writer *w, const char *owner, const char *key);
+    enum st (*writer_preference)(struct store_writer *w, const char *owner, const char *key,
+                                 struct buf *out);
     enum st (*asset_insert)(struct store_writer *w, const struct asset *a, struct asset *known);
     enum st (*asset_delete)(struct store_writer *w, struct id asset, const char *owner);
     enum st (*jobs_expire)(struct store_writer *w, int64_t ended_before, int limit,

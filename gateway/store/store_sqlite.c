@@ -286,6 +286,7 @@ const struct store_ops store_sqlite_ops = {
     .writer_files = sqlite_writer_files,
     .preference_put = sqlite_preference_put,
     .preference_delete = sqlite_preference_delete,
+    .writer_preference = sqlite_writer_preference,
     .preference = sqlite_preference,
     .preferences = sqlite_preferences,
     .asset_insert = sqlite_asset_insert,

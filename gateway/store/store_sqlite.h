@@ -231,6 +231,8 @@ enum st sqlite_asset_insert(struct store_writer *base, const struct asset *a, st
 enum st sqlite_preference_put(struct store_writer *base, const struct preference *p, int64_t max,
                               bool *is_new);
 enum st sqlite_preference_delete(struct store_writer *base, const char *owner, const char *key);
+enum st sqlite_writer_preference(struct store_writer *base, const char *owner, const char *key,
+                                 struct buf *out);
 enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
                           struct buf *out);
 enum st sqlite_preferences(struct store_reader *base, const struct preference_filter *f,

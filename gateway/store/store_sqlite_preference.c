@@ -20,7 +20,7 @@ static enum st count(struct handle *h, const char *owner, int64_t *out)
     if (st == ST_OK) {
         get_int64(&q, out);
     }
-    return st;
+    return st == ST_NONE ? ST_OK : st; /* who has none yet has no row */
 }
 
 static enum st update(struct handle *h, const struct preference *p)
@@ -88,10 +88,8 @@ enum st sqlite_preference_delete(struct store_writer *base, const char *owner, c
     return sqlite_written(w, st);
 }
 
-enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
-                          struct buf *out)
+static enum st find(struct handle *h, const char *owner, const char *key, struct buf *out)
 {
-    struct handle *h = &container_of(base, struct sqlite_reader, base)->h;
     AUTO(query_end) struct query q = query_begin(h, SQL_PREFERENCE_BY_KEY);
     enum st st = ST_OK;
 
@@ -102,6 +100,18 @@ enum st sqlite_preference(struct store_reader *base, const char *owner, const ch
         (void)buf_append_span(out, get_span(&q));
     }
     return st;
+}
+
+enum st sqlite_writer_preference(struct store_writer *base, const char *owner, const char *key,
+                                 struct buf *out)
+{
+    return find(&sqlite_writer_of(base)->h, owner, key, out);
+}
+
+enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
+                          struct buf *out)
+{
+    return find(&container_of(base, struct sqlite_reader, base)->h, owner, key, out);
 }
 
 /* Keys that begin with prefix are those from prefix on and below the next text of its length: keys are ASCII, so "\x7f" is above all of theirs. */

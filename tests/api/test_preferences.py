@@ -1,4 +1,5 @@
 """Preferences: small objects that a client keeps under keys of its choice."""
+import concurrent.futures
 import json
 
 import pytest
@@ -37,6 +38,57 @@ def test_it_outlives_a_kill(gateway):
     gateway.kill()
     gateway.start()
     assert gateway.json("GET", "/v1/preferences/kept") == {"a": 1}
+
+
+def test_only_what_has_not_changed_is_replaced(gateway):
+    first = put(gateway, "a", {"n": 1}).header("ETag")
+    assert first == gateway.request("GET", "/v1/preferences/a").header("ETag")
+    second = gateway.request("PUT", "/v1/preferences/a", json={"n": 2}, headers={"If-Match": first})
+    assert second.status == 200 and second.header("ETag") not in (None, first)
+    late = gateway.request("PUT", "/v1/preferences/a", json={"n": 3}, headers={"If-Match": first})
+    assert late.status == 412 and late.problem()[0] == "precondition_failed"
+    weak = gateway.request("PUT", "/v1/preferences/a", json={"n": 3}, headers={"If-Match": "W/" + second.header("ETag")})
+    assert weak.status == 412
+    assert gateway.json("GET", "/v1/preferences/a") == {"n": 2}
+    listed = f'"x", {second.header("ETag")}'
+    assert gateway.request("PUT", "/v1/preferences/a", json={"n": 3}, headers={"If-Match": listed}).status == 200
+    assert gateway.request("PUT", "/v1/preferences/a", json={"n": 4}, headers={"If-Match": "*"}).status == 200
+    for tag in ("*", first):
+        answer = gateway.request("PUT", "/v1/preferences/none", json={}, headers={"If-Match": tag})
+        assert answer.status == 412, tag
+    assert gateway.request("GET", "/v1/preferences/none").status == 404
+
+
+def test_only_what_is_new_is_made(gateway):
+    new = {"If-None-Match": "*"}
+    assert gateway.request("PUT", "/v1/preferences/a", json={"n": 1}, headers=new).status == 201
+    answer = gateway.request("PUT", "/v1/preferences/a", json={"n": 2}, headers=new)
+    assert answer.status == 412 and answer.problem()[0] == "precondition_failed"
+    assert gateway.json("GET", "/v1/preferences/a") == {"n": 1}
+
+
+def test_only_what_has_not_changed_is_deleted(gateway):
+    tag = put(gateway, "a", {"n": 1}).header("ETag")
+    put(gateway, "a", {"n": 2})
+    assert gateway.request("DELETE", "/v1/preferences/a", headers={"If-Match": tag}).status == 412
+    tag = gateway.request("GET", "/v1/preferences/a").header("ETag")
+    assert gateway.request("DELETE", "/v1/preferences/a", headers={"If-Match": tag}).status == 204
+    for unknown in (tag, "*"):
+        assert gateway.request("DELETE", "/v1/preferences/a", headers={"If-Match": unknown}).status == 404
+
+
+def test_one_of_many_at_once_wins(gateway):
+    """Those of one turn of the engine see each other."""
+    tag = put(gateway, "a", {"n": 0}).header("ETag")
+
+    def attempt(n):
+        return (gateway.request("PUT", "/v1/preferences/a", json={"n": n}, headers={"If-Match": tag}).status,
+                gateway.request("PUT", "/v1/preferences/b", json={"n": n}, headers={"If-None-Match": "*"}).status)
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        seen = list(pool.map(attempt, range(1, 33)))
+    assert sorted(status for status, _ in seen) == [200] + [412] * 31
+    assert sorted(status for _, status in seen) == [201] + [412] * 31
 
 
 def test_pages_of_a_prefix(gateway):
