@@ -67,7 +67,7 @@ def files(stage, wanted):
     data = stage.directory / "data"
     found = {}
     for path in data.rglob("*"):
-        if path.is_file() and not path.name.startswith("comfygate.db"):
+        if path.is_file() and not path.name.startswith("comfygate.db") and path != data / "link.key":
             assert "staging" not in path.relative_to(data).parts, f"left in staging: {path}"
             found[path.name] = path
     assert set(found) == wanted, f"orphans: {set(found) - wanted}; missing: {wanted - set(found)}"
