@@ -3,14 +3,22 @@
 #include "bot/bot.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/catalog.h"
 #include "bot/handlers.h"
 #include "bot/policy.h"
 #include "bot/say.h"
+#include "bot/work.h"
 #include "wire/custom_id.h"
+
+#define EARLY_MS      800
+#define EARLY_STEP_MS 20
+#define UNREACHED     "The picture service cannot be reached just now. Please try again in a minute."
 
 static const struct {
     const char *name;
@@ -78,13 +86,31 @@ static void run_command(struct bot *b, struct interaction *i, struct answer *a)
            "it, too.");
 }
 
+/* Without the templates it would say that a model is gone. */
+static bool needs_catalog(enum press_action action)
+{
+    static const enum press_action does_not[] = {PRESS_CANCEL, PRESS_SETTINGS_SHOW, PRESS_DELETE,
+                                                 PRESS_DELETE_YES, PRESS_SHOW};
+
+    for (size_t n = 0; n < COUNT_OF(does_not); n++) {
+        if (does_not[n] == action) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void run_press(struct bot *b, struct interaction *i, struct answer *a)
 {
     struct custom_id id;
 
     switch (custom_id_read(i->custom_id, &id)) {
     case CUSTOM_ID_OK:
-        presses[id.action](b, i, a, &id);
+        if (!catalog_is_known(b->catalog) && needs_catalog(id.action)) {
+            refuse(i, a, UNREACHED);
+        } else {
+            presses[id.action](b, i, a, &id);
+        }
         return;
     case CUSTOM_ID_OTHER_VERSION:
         refuse(i, a, "This button was made by another version of me. Please use a newer message.");
@@ -117,22 +143,8 @@ static const char *kind_of(const struct interaction *i)
     return i->command != NULL ? i->command : i->type == INTERACTION_MODAL ? "modal" : "component";
 }
 
-void bot_interaction(struct bot *b, struct interaction *i, struct answer *a)
+static void run(struct bot *b, struct interaction *i, struct answer *a)
 {
-    AUTO(buf_clear) struct buf why = BUF_INIT(512);
-
-    if (!is_new(b, i->id)) {
-        log_info("interaction_repeated", LOG_S("interaction", i->id));
-        answer_never(a);
-        interaction_free(i);
-        return;
-    }
-    log_info("interaction", LOG_S("interaction", i->id), LOG_S("kind", kind_of(i)),
-             LOG_I("type", i->type));
-    if (!policy_admits(b->policy, i, &why)) {
-        refuse(i, a, buf_str(&why));
-        return;
-    }
     switch (i->type) {
     case INTERACTION_COMMAND:
         run_command(b, i, a);
@@ -151,4 +163,74 @@ void bot_interaction(struct bot *b, struct interaction *i, struct answer *a)
     log_info("interaction_unknown", LOG_S("interaction", i->id));
     answer_never(a);
     interaction_free(i);
+}
+
+/* ---- what comes before the templates are known, just after the start ------------------------- */
+
+struct early {
+    struct work work;
+    struct bot *bot;
+    struct interaction *i;
+    struct answer *a;
+    struct loop_timer timer;
+    int64_t until_mono_ms;
+};
+
+static void early_drop(struct work *w)
+{
+    struct early *e = container_of(w, struct early, work);
+
+    loop_timer_off(e->bot->loop, &e->timer);
+    interaction_free(e->i);
+    answer_unref(e->a);
+    free(e);
+}
+
+static void look_again(void *arg)
+{
+    struct early *e = arg;
+
+    if (!catalog_is_known(e->bot->catalog) && clock_mono_ms() < e->until_mono_ms) {
+        loop_timer_set(e->bot->loop, &e->timer, EARLY_STEP_MS, look_again, e);
+        return;
+    }
+    run(e->bot, take_ptr(&e->i), e->a);
+    work_end(&e->work);
+    early_drop(&e->work);
+}
+
+/* A moment of patience, which leaves enough of Discord's 3 s for the handler. Takes i. */
+static void run_early(struct bot *b, struct interaction *i, struct answer *a)
+{
+    struct early *e = xcalloc(1, sizeof *e);
+
+    work_begin(b, &e->work, early_drop);
+    e->bot = b;
+    e->i = i;
+    e->a = answer_ref(a);
+    e->until_mono_ms = clock_mono_ms() + EARLY_MS;
+    look_again(e);
+}
+
+void bot_interaction(struct bot *b, struct interaction *i, struct answer *a)
+{
+    AUTO(buf_clear) struct buf why = BUF_INIT(512);
+
+    if (!is_new(b, i->id)) {
+        log_info("interaction_repeated", LOG_S("interaction", i->id));
+        answer_never(a);
+        interaction_free(i);
+        return;
+    }
+    log_info("interaction", LOG_S("interaction", i->id), LOG_S("kind", kind_of(i)),
+             LOG_I("type", i->type));
+    if (!policy_admits(b->policy, i, &why)) {
+        refuse(i, a, buf_str(&why));
+        return;
+    }
+    if (catalog_is_known(b->catalog) || i->type == INTERACTION_AUTOCOMPLETE) {
+        run(b, i, a);
+    } else {
+        run_early(b, i, a);
+    }
 }

@@ -480,3 +480,19 @@ def test_a_name_of_a_job_says_nothing(chat):
     source = chat.made()
     for _ in range(20):
         polite(chat, chat.fake.press(chat.ben, source, f"v1:va:{uuid.uuid4()}:0", forged=True))
+
+
+def test_buttons_pressed_while_it_starts(chat):
+    """Before it has read the templates it waits for them, rather than to say that a model is gone."""
+    source = chat.made()
+    chat.adapter.stop()
+    with frozen(chat.gateway.pid):
+        chat.adapter.start()
+        polite(chat, chat.fake.press(chat.anna, source, "Vary"), "cannot be reached")
+    chat.adapter.stop()
+    with frozen(chat.gateway.pid):
+        chat.adapter.start(wait=False)
+        wait_for(lambda: len(chat.adapter.events("bot_ready")) == 3, 30)
+        asked = chat.fake.press(chat.anna, source, "Vary")
+    asked.wait_answer()
+    asked.final()
