@@ -1,7 +1,10 @@
 /* forecast.c - what jobs that ran say of those under way (core/estimate.h), and how fast the queue moves (bridge/pace.h).
  */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "core/estimate.h"
 #include "engine/internal.h"
 
@@ -25,22 +28,41 @@ static void learn(struct estimate *estimate, const struct job_row *row)
     }
 }
 
-static void seed(void *arg, const struct job_row *row)
+struct past {
+    struct job_row *row;
+    size_t count;
+};
+
+static void clear_past(struct past *p)
 {
-    learn(arg, row);
+    for (size_t i = 0; i < p->count; i++) {
+        job_row_clear(&p->row[i]);
+    }
+    free(p->row);
 }
 
-/* Without the store's help it is learnt anew. */
+static void remember(void *arg, const struct job_row *row)
+{
+    struct past *p = arg;
+
+    job_row_copy(&p->row[p->count++], row);
+}
+
+/* The store gives the newest first, but what is learnt last weighs most. Without the store's help it is learnt anew. */
 void forecast_open(struct engine *e)
 {
     struct job_filter filter = {.status_mask = 1U << JOB_SUCCEEDED, .limit = SEED_JOBS};
+    AUTO(clear_past) struct past past = {.row = xcalloc(SEED_JOBS, sizeof *past.row)};
     struct store_reader *reader = NULL;
     bool has_more = false;
 
     e->estimate = estimate_new();
     if (store_reader_open(e->store, &reader) == ST_OK &&
-        store_jobs(reader, &filter, seed, e->estimate, &has_more) != ST_OK) {
+        store_jobs(reader, &filter, remember, &past, &has_more) != ST_OK) {
         log_warn("forecast_not_seeded", LOG_S("reason", store_reason()));
+    }
+    for (size_t i = past.count; i > 0; i--) {
+        learn(e->estimate, &past.row[i - 1]);
     }
     store_reader_close(reader);
 }
