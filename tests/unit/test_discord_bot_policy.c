@@ -337,8 +337,8 @@ static void test_places_that_are_none(void **state)
         "{\"discord.app\":\"x\",\"discord.user\":\"2\",\"discord.channel\":\"3\"}",
         "{\"discord.app\":\"1\",\"discord.user\":\"../2\",\"discord.channel\":\"3\"}",
         "{\"discord.app\":1,\"discord.user\":\"2\",\"discord.channel\":\"3\"}",
-        "{\"discord.app\":\"123456789012345678901234567890\",\"discord.user\":\"2\","
-        "\"discord.channel\":\"3\"}",
+        "{\"discord.app\":\"123456789012345678901\",\"discord.user\":\"2\"}",
+        "{\"discord.user\":\"2\",\"discord.channel\":\"123456789012345678901\"}",
     };
 
     (void)state;
@@ -351,6 +351,18 @@ static void test_places_that_are_none(void **state)
         assert_string_equal(p.app, "before");
         cJSON_Delete(metadata);
     }
+}
+
+static void test_an_id_that_is_too_long(void **state)
+{
+    static const char json[] = "{\"discord.app\":\"1\",\"discord.user\":\"2\",\"discord.channel\":"
+                               "\"123456789012345678901\"}";
+    cJSON *metadata = cJSON_Parse(json);
+    struct place p;
+
+    (void)state;
+    assert_false(place_read(metadata, &p));
+    cJSON_Delete(metadata);
 }
 
 /* A token that is longer than there is room is none: half of one would be refused for ever. */
@@ -387,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_place_is_written_and_read),
         cmocka_unit_test(test_place_leaves_out_what_is_empty),
         cmocka_unit_test(test_places_that_are_none),
+        cmocka_unit_test(test_an_id_that_is_too_long),
         cmocka_unit_test(test_a_token_that_is_too_long),
     };
 
