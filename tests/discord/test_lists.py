@@ -1,8 +1,12 @@
 """What can be asked for: autocomplete, /queue, /cancel, /jobs, /show, /status, /loras, /help. Also while comfygate is away."""
 
+import json
+import shutil
+
 import pytest
 
 from adapter import frozen, wait_for
+from chat import TEMPLATES
 from test_buttons import UNKNOWN, newest, polite, said
 
 IN_TIME = 2.5  # seconds for an autocomplete
@@ -49,12 +53,25 @@ def test_models_are_offered_those_that_can_run_first(chat):
     assert "test-edit" in values(chat, "model", command="edit") and "sdxl" not in values(chat, "model", command="edit")
 
 
-def test_a_new_model_is_offered_and_a_removed_one_is_not(chat):
-    """Without a restart of the adapter: by the catalog's next reading."""
-    assert values(chat, "model", "chat-picture") == ["chat-picture"]
-    chat.adapter.stop()
-    chat.adapter.start()
-    assert values(chat, "model", "chat-picture") == ["chat-picture"]
+def test_a_new_model_is_offered_with_its_options(chats, tmp_path):
+    """Without new code: it is a command's choice, and what it alone takes is an option."""
+    folder = tmp_path / "templates"
+    shutil.copytree(TEMPLATES, folder)
+    chat = chats(templates_dir=str(folder))
+    assert values(chat, "model", "chat-new") == []
+    assert "sparkle" not in str(chat.fake.commands()["generate"])
+    shutil.copytree(folder / "chat-picture", folder / "chat-new")
+    manifest = json.loads((folder / "chat-new" / "manifest.json").read_text())
+    manifest.update(name="chat-new", title="Chat novelty")
+    manifest["input"]["properties"]["sparkle"] = manifest["input"]["properties"].pop("pause")
+    (folder / "chat-new" / "manifest.json").write_text(json.dumps(manifest))
+    chat.gateway.request("POST", "/v1/templates/reload")
+    wait_for(lambda: chat.gateway.request("GET", "/v1/templates/chat-new").status == 200)
+    chat.adapter.restart()  # rather than to wait a minute for the catalog's next reading
+    wait_for(lambda: "sparkle" in str(chat.fake.commands()["generate"]))
+    assert values(chat, "model", "novel") == ["chat-new"]
+    chat.generate(model="chat-new", sparkle=1).final()
+    assert newest(chat)["template"] == "chat-new" and newest(chat)["input"]["sparkle"] == 1
 
 
 def test_loras_are_searched_over_all(chat):
