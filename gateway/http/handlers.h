@@ -38,5 +38,6 @@ handler_fn templates_reload;
 handler_fn models_folders;
 handler_fn models_get;
 handler_fn backends_get;
+handler_fn stats_get;
 
 #endif

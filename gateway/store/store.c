@@ -312,6 +312,17 @@ enum st store_events(struct store_reader *r, struct id job, int64_t after, int l
     return r->ops->events(r, job, after, limit, visit, arg);
 }
 
+enum st store_ended(struct store_reader *r, int64_t since, int limit,
+                    void (*visit)(void *arg, const struct ended_job *job), void *arg)
+{
+    return r->ops->ended(r, since, limit, visit, arg);
+}
+
+enum st store_in_flight_counts(struct store_reader *r, int64_t out[JOB_STATUS_COUNT])
+{
+    return r->ops->in_flight_counts(r, out);
+}
+
 enum st store_health(struct store_reader *r)
 {
     return r->ops->health(r);

@@ -24,6 +24,7 @@
 #include "core/event.h"
 #include "core/job.h"
 #include "core/preference.h"
+#include "core/stats.h"
 
 enum st {
     ST_OK,
@@ -241,6 +242,11 @@ struct preference_filter {
 enum st store_preferences(struct store_reader *r, const struct preference_filter *filter,
                           void (*visit)(void *arg, const struct preference *p), void *arg,
                           bool *has_more) MUST_CHECK;
+/* Visits up to `limit` jobs that ended at `since` or later, the newest end first. */
+enum st store_ended(struct store_reader *r, int64_t since, int limit,
+                    void (*visit)(void *arg, const struct ended_job *job), void *arg) MUST_CHECK;
+/* How many jobs are inside a ComfyUI (open and not waiting), by status. */
+enum st store_in_flight_counts(struct store_reader *r, int64_t out[JOB_STATUS_COUNT]) MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

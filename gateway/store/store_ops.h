@@ -99,6 +99,9 @@ struct store_ops {
     enum st (*preferences)(struct store_reader *r, const struct preference_filter *filter,
                            void (*visit)(void *arg, const struct preference *p), void *arg,
                            bool *has_more);
+    enum st (*ended)(struct store_reader *r, int64_t since, int limit,
+                     void (*visit)(void *arg, const struct ended_job *job), void *arg);
+    enum st (*in_flight_counts)(struct store_reader *r, int64_t *out);
     enum st (*health)(struct store_reader *r);
 };
 

@@ -310,5 +310,7 @@ const struct store_ops store_sqlite_ops = {
     .asset_by_file = sqlite_asset_by_file,
     .output_list = sqlite_output_list,
     .events = sqlite_events,
+    .ended = sqlite_ended,
+    .in_flight_counts = sqlite_in_flight_counts,
     .health = health,
 };

@@ -266,6 +266,9 @@ enum st sqlite_output_list(struct store_reader *base, const struct output_filter
                            bool *has_more);
 enum st sqlite_events(struct store_reader *base, struct id job, int64_t after, int limit,
                       void (*visit)(void *arg, const struct event_row *row), void *arg);
+enum st sqlite_ended(struct store_reader *base, int64_t since, int limit,
+                     void (*visit)(void *arg, const struct ended_job *job), void *arg);
+enum st sqlite_in_flight_counts(struct store_reader *base, int64_t *out);
 
 /* ---- what the files of the writer share ------------------------------------------------------- */
 

@@ -297,6 +297,7 @@ GOOD = [
      b""),
     ("getJobEvents", "GET", JOB_PATH + "/events?after=5&wait=3", 200, headers(),
      body({"data": [EVENT], "next_after": "6", "has_more": False})),
+    ("getStats", "GET", "/v1/stats?hours=2", 200, headers(), body(SCHEMAS["Stats"]["examples"][0])),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
      body({"data": [BACKEND], "has_more": False, "next_cursor": None})),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),

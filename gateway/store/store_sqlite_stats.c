@@ -1,0 +1,53 @@
+/* store_sqlite_stats.c - what jobs that have ended tell together, and how many are under way. The former are
+ * read from one index alone; the latter are as few as the ComfyUIs have slots.
+ */
+#include "base/mem.h"
+#include "store/store_sqlite.h"
+
+static struct handle *handle_of(struct store_reader *base)
+{
+    return &container_of(base, struct sqlite_reader, base)->h;
+}
+
+enum st sqlite_ended(struct store_reader *base, int64_t since, int limit,
+                     void (*visit)(void *arg, const struct ended_job *job), void *arg)
+{
+    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_JOBS_ENDED);
+    enum st st = ST_OK;
+
+    put_int64(&q, &since);
+    put_int(&q, &limit);
+    for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
+        struct ended_job job = {.status = JOB_QUEUED};
+
+        get_status(&q, &job.status);
+        job.template_name = get_str(&q);
+        job.backend = get_str(&q);
+        get_int64(&q, &job.created_at);
+        get_time(&q, &job.started_at);
+        get_int64(&q, &job.completed_at);
+        if (q.rc != SQLITE_ROW) {
+            break; /* told by the next step */
+        }
+        visit(arg, &job);
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
+enum st sqlite_in_flight_counts(struct store_reader *base, int64_t *out)
+{
+    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_IN_FLIGHT_STATUS);
+    int64_t found[JOB_STATUS_COUNT] = {0};
+    enum st st = ST_OK;
+
+    for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
+        enum job_status status = JOB_QUEUED;
+
+        get_status(&q, &status);
+        found[status]++;
+    }
+    for (size_t i = 0; i < JOB_STATUS_COUNT && st == ST_NONE; i++) {
+        out[i] = found[i];
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
