@@ -133,6 +133,10 @@ int main(void)
         store_test(test_the_end_of_a_running_job),
     };
 
+    int failed = 0;
+
     enter_engine_role();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    leave_engine_role();
+    return failed;
 }
