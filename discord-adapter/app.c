@@ -56,7 +56,8 @@ static void open_links(struct app *a)
         b->loop, &(struct discord_config){.api_base = s->api_base,
                                           .token = s->token,
                                           .ca_file = or_null(s->ca_file),
-                                          .global_per_second = (int)s->global_per_second});
+                                          .global_per_second = (int)s->global_per_second,
+                                          .invalid_max = (int)s->invalid_max});
     b->comfygate = comfygate_new(
         b->loop, &(struct comfygate_config){
                      .url = s->gate_url, .key = s->gate_key, .ca_file = or_null(s->gate_ca_file)});

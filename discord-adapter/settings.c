@@ -12,6 +12,7 @@
 #define OUR_PREFIX     "COMFYGATE_DISCORD_"
 #define KEY_HEX_DIGITS 64
 #define SHARDS_MAX     10000
+#define TOKEN_MAX      512 /* with room for all else in an IDENTIFY of 4096 bytes */
 
 static const struct setting_row rows[] = {
 #define STR(field, section, key, def, doc)                                                         \
@@ -46,6 +47,12 @@ static enum errc check_token(const struct settings *s, struct err *e)
             e, ERR_INVALID_PARAMETER,
             "the bot's token is missing: put it into a file and name that file in " OUR_PREFIX
             "TOKEN_FILE, or set " OUR_PREFIX "TOKEN");
+    }
+    if (strlen(s->token) > TOKEN_MAX) {
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "token: it is %zu characters long, and a bot's has about 70; is the file "
+                       "the right one?",
+                       strlen(s->token));
     }
     for (const char *at = s->token; *at != '\0'; at++) {
         if (!isgraph((unsigned char)*at)) {

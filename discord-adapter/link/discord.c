@@ -14,6 +14,7 @@
 #include "wire/read.h"
 
 #define GLOBAL_PER_SECOND 50
+#define INVALID_MAX       5000
 #define CALLBACK_MS       2500
 #define TYPE_CHOICES      8
 #define URL_MAX           4096
@@ -37,7 +38,8 @@ struct discord *discord_new(struct loop *loop, const struct discord_config *conf
     d->http = http_client_new(loop, agent);
     http_client_trust(d->http, config->ca_file);
     d->rate =
-        rate_new(config->global_per_second > 0 ? config->global_per_second : GLOBAL_PER_SECOND);
+        rate_new(config->global_per_second > 0 ? config->global_per_second : GLOBAL_PER_SECOND,
+                 config->invalid_max > 0 ? config->invalid_max : INVALID_MAX);
     d->queue_by_key = map_new();
     list_init(&d->queues);
     list_init(&d->loose);

@@ -27,6 +27,7 @@ struct discord_config {
     const char *token;
     const char *ca_file;   /* NULL = the system's */
     int global_per_second; /* 0 = Discord's 50 */
+    int invalid_max; /* 401s, 403s and 429s within 10 minutes that stop all but callbacks; 0 = 5,000 */
 };
 
 struct discord_result {

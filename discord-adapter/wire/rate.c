@@ -14,8 +14,7 @@
 #define FORGET_MS         3600000
 #define SWEEP_MS          60000
 #define INVALID_WINDOW_MS 600000
-#define INVALID_MAX       5000 /* of the 10,000 after which Discord closes its door */
-#define INVALID_SLOTS     60   /* the window in parts of 10 s */
+#define INVALID_SLOTS     60 /* the window in parts of 10 s */
 #define UNKNOWN_429_MS    60000
 #define KEY_SIZE          512
 #define IN_FLIGHT_MAX     1 /* of a bucket whose limit is not known yet */
@@ -30,6 +29,7 @@ struct bucket {
 
 struct rate {
     int global_per_second;
+    int invalid_max;
     int global_sent;
     int64_t global_window_ms;
     int64_t global_blocked_ms; /* until then */
@@ -99,11 +99,12 @@ static void free_value(void *arg, const char *key, void *value)
     free(value);
 }
 
-struct rate *rate_new(int global_per_second)
+struct rate *rate_new(int global_per_second, int invalid_max)
 {
     struct rate *r = xcalloc(1, sizeof *r);
 
     r->global_per_second = global_per_second;
+    r->invalid_max = invalid_max;
     r->names = map_new();
     r->buckets = map_new();
     return r;
@@ -151,7 +152,7 @@ int rate_invalid_count(const struct rate *r, int64_t now_ms)
 
 bool rate_is_stopped(const struct rate *r, int64_t now_ms)
 {
-    return rate_invalid_count(r, now_ms) >= INVALID_MAX;
+    return rate_invalid_count(r, now_ms) >= r->invalid_max;
 }
 
 static void note_invalid(struct rate *r, const struct rate_answer *a, int64_t now_ms)
@@ -202,7 +203,7 @@ int64_t rate_take(struct rate *r, const char *route, const char *major, bool is_
     int64_t wait = 0;
 
     sweep(r, now_ms);
-    if (!is_exempt && rate_is_stopped(r, now_ms)) {
+    if (rate_is_stopped(r, now_ms)) {
         return INT64_MAX;
     }
     b = find(r, route, major, now_ms);

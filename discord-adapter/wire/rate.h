@@ -26,10 +26,11 @@ struct rate_answer {
     bool is_global;
 };
 
-struct rate *rate_new(int global_per_second) MUST_CHECK; /* 50 */
+/* Discord's are 50, and 10,000 (rate_invalid_count), of which the latter is better not come near to. */
+struct rate *rate_new(int global_per_second, int invalid_max) MUST_CHECK;
 void rate_free(struct rate *r);
 /* How long to wait before a request of this route may go; 0 = now, and it counts as sent. `major` NULL = none. `is_exempt`:
- * of the global limit (interaction callbacks and webhooks). INT64_MAX: stopped by a storm of invalid requests, see rate_is_stopped. */
+ * of the global limit (interaction callbacks and webhooks). INT64_MAX: stopped by a storm of invalid requests, webhooks too, see rate_is_stopped. */
 int64_t rate_take(struct rate *r, const char *route, const char *major, bool is_exempt,
                   int64_t now_ms) MUST_CHECK;
 /* What came back; returns how long a 429 is to be waited for, else 0. */
@@ -37,7 +38,7 @@ int64_t rate_note(struct rate *r, const char *route, const char *major,
                   const struct rate_answer *answer, int64_t now_ms);
 /* The request got no answer: nothing is in flight any more. */
 void rate_lost(struct rate *r, const char *route, const char *major, int64_t now_ms);
-/* 401, 403 and 429 (but shared ones) of the last 10 minutes; from 5,000 on nothing is sent but callbacks until they are past. */
+/* 401, 403 and 429 (but shared ones) of the last 10 minutes; from invalid_max on nothing may be sent until enough of them are past. */
 int rate_invalid_count(const struct rate *r, int64_t now_ms);
 bool rate_is_stopped(const struct rate *r, int64_t now_ms);
 

@@ -146,11 +146,10 @@ static struct session_act reconnect(struct session *s, int close_code, const cha
     bool may_resume = s->session_id[0] != '\0' && s->resume_fails < RESUME_TRIES;
 
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
-    if (!may_resume && s->resume_fails >= RESUME_TRIES) {
-        s->url[0] = '\0'; /* the cached address may be what is wrong */
+    if (!may_resume) {
+        s->url[0] = '\0'; /* it may be what is wrong; and how many IDENTIFYs are left is old */
     }
-    return (struct session_act){.want =
-                                    may_resume || s->url[0] != '\0' ? WANT_RECONNECT : WANT_ASK_URL,
+    return (struct session_act){.want = may_resume ? WANT_RECONNECT : WANT_ASK_URL,
                                 .close_code = close_code,
                                 .wait_ms = wait_ms,
                                 .reason = s->reason};
