@@ -88,7 +88,7 @@ enum errc app_open(struct app *a, const struct setting_sources *from, struct err
     }
     b->seen = map_new();
     open_links(a);
-    b->catalog = catalog_new(b->loop, b->comfygate, on_catalog, a);
+    b->catalog = catalog_new(b->loop, b->comfygate, a->settings.templates_ms, on_catalog, a);
     b->tracker = tracker_new(b);
     return ERR_NONE;
 }

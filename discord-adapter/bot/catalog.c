@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "wire/read.h"
 
-#define REFRESH_MS  60000
 #define RETRY_MS    3000
 #define WHOLE_EVERY 10 /* refreshes: details may change while the list does not */
 #define PATIENCE_MS 10000
@@ -30,6 +29,7 @@ struct entries {
 struct catalog {
     struct loop *loop;
     struct comfygate *gate;
+    int64_t refresh_ms;
     void (*changed)(void *arg);
     void *arg;
     struct entries now;
@@ -191,7 +191,7 @@ static void exchange(struct catalog *c)
     c->list_text = take_ptr(&c->next_list_text);
     c->is_known = true;
     log_debug("catalog_read", LOG_I("templates", (int64_t)c->now.count));
-    plan(c, REFRESH_MS);
+    plan(c, c->refresh_ms);
     if (c->changed != NULL) {
         c->changed(c->arg);
     }
@@ -238,11 +238,11 @@ static void on_list(void *arg, const struct comfygate_result *result)
 
     c->call = NULL;
     if (result->status != 200) {
-        plan(c, c->is_known ? REFRESH_MS : RETRY_MS);
+        plan(c, c->is_known ? c->refresh_ms : RETRY_MS);
         return;
     }
     if (c->list_text != NULL && strcmp(text, c->list_text) == 0 && ++c->refreshes < WHOLE_EVERY) {
-        plan(c, REFRESH_MS);
+        plan(c, c->refresh_ms);
         return;
     }
     c->refreshes = 0;
@@ -275,13 +275,14 @@ void catalog_refresh(struct catalog *c)
 
 /* ---- the catalog ---------------------------------------------------------------------------- */
 
-struct catalog *catalog_new(struct loop *loop, struct comfygate *gate, void (*changed)(void *arg),
-                            void *arg)
+struct catalog *catalog_new(struct loop *loop, struct comfygate *gate, int64_t refresh_ms,
+                            void (*changed)(void *arg), void *arg)
 {
     struct catalog *c = xcalloc(1, sizeof *c);
 
     c->loop = loop;
     c->gate = gate;
+    c->refresh_ms = refresh_ms;
     c->changed = changed;
     c->arg = arg;
     plan(c, 0);

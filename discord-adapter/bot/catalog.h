@@ -1,6 +1,6 @@
 /* catalog.h - the templates that comfygate has, as a chat needs them: by category, with their parameters.
  *
- * Read at the start, every minute, and when asked; the last good one stays while comfygate is away. Options of commands, choices, modals
+ * Read at the start, then regularly, and when asked; the last good one stays while comfygate is away. Options of commands, choices, modals
  * and follow-ups come from here, so that a new template appears without new code.
  */
 #ifndef CGD_BOT_CATALOG_H
@@ -55,8 +55,9 @@ struct template_entry {
     size_t param_count; /* in their order */
 };
 
-struct catalog *catalog_new(struct loop *loop, struct comfygate *gate, void (*changed)(void *arg),
-                            void *arg) MUST_CHECK;
+/* `refresh_ms`: how often it is read. */
+struct catalog *catalog_new(struct loop *loop, struct comfygate *gate, int64_t refresh_ms,
+                            void (*changed)(void *arg), void *arg) MUST_CHECK;
 void catalog_free(struct catalog *c);
 void catalog_refresh(struct catalog *c);        /* now; changed() is told when something differs */
 bool catalog_is_known(const struct catalog *c); /* it was read at least once */

@@ -30,6 +30,7 @@
 
 #define JSON_TOO_LARGE 40005 /* "Request entity too large" */
 #define JSON_BAD_FORM  50035
+#define JSON_NO_REPLY  160002 /* "Cannot reply without permission to read message history" */
 
 enum way { WAY_ORIGINAL, WAY_EDIT, WAY_POST, WAY_OPEN_DM, WAY_DM, WAY_KEEP };
 
@@ -44,6 +45,7 @@ struct delivery {
 
     enum way way;
     bool is_plain; /* Discord took none of our form: text and files alone */
+    bool is_no_reply;
     int64_t file_limit;
     int limit_tries;
     int64_t pause_ms;
@@ -154,7 +156,10 @@ static void add_line(struct delivery *d, const cJSON *output, const char *text)
 
 static void tell_too_large(struct delivery *d, const cJSON *output)
 {
-    add_line(d, output, "is too large for this chat. It is kept under the job's id.");
+    AUTO(free_ptr)
+    char *line = xasprintf("is too large for this chat. It is kept under the job's id, %s.", d->id);
+
+    add_line(d, output, line);
     d->next_file++;
     next_file(d);
 }
@@ -377,7 +382,7 @@ static struct message *make_new_message(struct delivery *d, bool is_in_channel)
     if (is_in_channel) {
         message_content(m, text);
         message_mention(m, d->place.user);
-        if (d->place.message[0] != '\0') {
+        if (d->place.message[0] != '\0' && !d->is_no_reply) {
             message_reply_to(m, d->place.message);
         }
     }
@@ -462,6 +467,9 @@ static void on_sent(void *arg, const struct discord_result *r)
     } else if (r->status == 400 && r->code == JSON_BAD_FORM && !d->is_plain) {
         log_error("message_refused", LOG_S("job", d->id), LOG_S("reason", r->reason));
         d->is_plain = true;
+        go(d);
+    } else if (r->code == JSON_NO_REPLY && !d->is_no_reply) {
+        d->is_no_reply = true;
         go(d);
     } else {
         log_info("way_closed", LOG_S("job", d->id), LOG_I("way", d->way),

@@ -62,6 +62,12 @@ static struct message *make_view(const struct track *t, struct bytes *preview, c
                                        .is_cancel_shown = true});
 }
 
+/* A webhook that has answered so is not to be asked again (Discord). */
+static bool is_way_closed(const struct discord_result *r)
+{
+    return r->status == 401 || r->status == 403 || r->status == 404;
+}
+
 static void on_edited(void *arg, const struct discord_result *r)
 {
     struct track *t = arg;
@@ -69,7 +75,7 @@ static void on_edited(void *arg, const struct discord_result *r)
     t->edit = NULL;
     if (r->status / 100 == 2) {
         track_note_message(t, read_text(r->json, "id"));
-    } else if (r->status == 401 || r->status == 403 || r->status == 404 || r->status == 400) {
+    } else if (is_way_closed(r) || r->status == 400) {
         if (token_lives(t)) {
             t->place.token[0] = '\0';
         } else {
@@ -170,6 +176,9 @@ static void on_first_message(void *arg, const struct discord_result *r)
     if (r->status / 100 != 2) {
         log_warn("first_message_failed", LOG_S("job", t->id), LOG_I("status", r->status),
                  LOG_I("code", r->code));
+    }
+    if (is_way_closed(r)) {
+        t->place.token[0] = '\0';
     }
     answer_unref(take_ptr(&t->answer));
     t->edited_ms = clock_mono_ms();

@@ -426,6 +426,19 @@ def test_a_callback_that_fails(chat, how):
     chat.fake.press(chat.ben, pictures[0], "Vary").final()
 
 
+@pytest.mark.parametrize("name, params", [("unknown_interaction", {}), ("status", {"status": 500}),
+                                          ("status", {"status": 500, "done": True})], ids=["10062", "500", "500_but_done"])
+def test_a_callback_that_fails_at_the_beginning_of_a_long_job(chat, name, params):
+    """Where nothing was answered there is nothing to edit: that is tried once, and not at every step."""
+    chat.fake.allow("UNANSWERED", "EDIT_BEFORE_ANSWER")
+    chat.fake.fault(name, route=CALLBACK, **params)
+    chat.generate(steps=30, pause=100)
+    delivered(chat)
+    assert len(shown(chat)) == 1
+    gone = [entry for entry in chat.fake.requests(ORIGINAL) if entry["status"] == 404]
+    assert len(gone) == (0 if "done" in params else 1)
+
+
 def test_a_callback_of_a_button_that_fails(chat):
     final = chat.made()
     chat.fake.allow("LATE_ANSWER", "UNANSWERED")

@@ -171,7 +171,7 @@ void __wrap_loop_timer_off(struct loop *l, struct loop_timer *t)
 /* Read, and known. The caller frees. */
 static struct catalog *test_catalog(void)
 {
-    struct catalog *c = catalog_new(NULL, NULL, NULL, NULL);
+    struct catalog *c = catalog_new(NULL, NULL, 0, NULL, NULL);
 
     catalog_refresh(c);
     assert_true(catalog_is_known(c));
