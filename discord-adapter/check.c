@@ -240,14 +240,19 @@ static void check_templates(struct check *c)
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(answer.json, "data");
     const cJSON *entry = NULL;
     int can_run = 0;
+    int unknown = 0;
 
     cJSON_ArrayForEach(entry, list) {
         can_run += read_true(entry, "available") ? 1 : 0;
+        unknown += cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(entry, "available")) ? 1 : 0;
     }
     if (answer.status == 401 || answer.status == 403) {
         tell(c, FAIL, "comfygate does not accept the key (COMFYGATE_API_KEY).");
     } else if (answer.status != 200) {
         tell(c, FAIL, "The templates: %s", answer.reason);
+    } else if (can_run == 0 && unknown > 0) {
+        tell(c, WARN,
+             "Whether its templates can run is not known: no ComfyUI has told yet what it has.");
     } else if (can_run == 0) {
         tell(c, FAIL,
              "None of its %d templates can run: `comfygate templates` tells what they lack.",

@@ -1,18 +1,13 @@
-/* commands.c - see commands.h.
+/* commands.c - see commands.h. Their registration is in commands_register.c.
  */
 #include "bot/commands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "bot/catalog.h"
 #include "bot/options.h"
-#include "bot/prefs.h"
-#include "bot/work.h"
-#include "wire/read.h"
 #include "wire/text.h"
 
 #define DESCRIPTION_MAX 100
@@ -208,120 +203,4 @@ cJSON *commands_tree(const struct bot *b)
         (void)cJSON_AddItemToArray(all, command_new(menus[i], NULL, COMMAND_MESSAGE));
     }
     return all;
-}
-
-/* ---- registration --------------------------------------------------------------------------- */
-
-struct registration {
-    struct work work;
-    struct bot *bot;
-    char *body;
-    char hash[SHA256_TEXT_SIZE];
-    char *guilds; /* left to do, separated by commas; "" = everywhere */
-    bool is_forced;
-    void (*done)(void *arg, bool ok, const char *sentence);
-    void *arg;
-};
-
-static void registration_drop(struct work *w)
-{
-    struct registration *r = container_of(w, struct registration, work);
-
-    free(r->body);
-    free(r->guilds);
-    free(r);
-}
-
-static void finish(struct registration *r, bool ok, const char *sentence)
-{
-    if (ok) {
-        log_info("commands", LOG_S("state", sentence));
-    } else {
-        log_warn("commands_not_registered", LOG_S("reason", sentence));
-    }
-    if (r->done != NULL) {
-        r->done(r->arg, ok, sentence);
-    }
-    work_end(&r->work);
-    registration_drop(&r->work);
-}
-
-static void put_next(struct registration *r);
-
-static void note_registered(struct registration *r)
-{
-    cJSON *value = require_memory(cJSON_CreateObject());
-
-    (void)cJSON_AddStringToObject(value, "hash", r->hash);
-    prefs_put(r->bot, "commands", NULL, value, NULL, NULL);
-    cJSON_Delete(value);
-    finish(r, true, "registered");
-}
-
-static void on_put(void *arg, const struct discord_result *result)
-{
-    struct registration *r = arg;
-
-    if (result->status / 100 != 2) {
-        finish(r, false, result->reason);
-    } else if (r->guilds[0] == '\0') {
-        note_registered(r);
-    } else {
-        put_next(r);
-    }
-}
-
-static void put_next(struct registration *r)
-{
-    size_t len = strcspn(r->guilds, ", ");
-    const char *rest = r->guilds + len + strspn(r->guilds + len, ", ");
-    AUTO(free_ptr)
-    char *path = len > 0 ? xasprintf("/applications/%s/guilds/%.*s/commands",
-                                     r->bot->application_id, (int)len, r->guilds)
-                         : xasprintf("/applications/%s/commands", r->bot->application_id);
-    char *left = xstrdup(rest);
-
-    free(r->guilds);
-    r->guilds = left;
-    (void)discord_request(r->bot->discord, "PUT", path, "PUT commands", r->body, on_put, r);
-}
-
-static void on_known_hash(void *arg, const cJSON *value, bool reached)
-{
-    struct registration *r = arg;
-
-    (void)reached;
-    if (!r->is_forced && strcmp(read_text(value, "hash"), r->hash) == 0) {
-        finish(r, true, "unchanged");
-        return;
-    }
-    put_next(r);
-}
-
-void commands_register(struct bot *b, bool is_forced,
-                       void (*done)(void *arg, bool ok, const char *sentence), void *arg)
-{
-    struct registration *r = NULL;
-    cJSON *tree = NULL;
-    AUTO(free_ptr) char *hashed = NULL;
-
-    if (b->application_id[0] == '\0' || !catalog_is_known(b->catalog)) {
-        if (done != NULL) {
-            done(arg, false, "the application or comfygate's templates are not known yet");
-        }
-        return;
-    }
-    r = xcalloc(1, sizeof *r);
-    work_begin(b, &r->work, registration_drop);
-    tree = commands_tree(b);
-    r->bot = b;
-    r->body = require_memory(cJSON_PrintUnformatted(tree));
-    cJSON_Delete(tree);
-    hashed = xasprintf("%s\n%s", b->settings->guild_ids, r->body);
-    sha256_hex(span_of(hashed), r->hash);
-    r->guilds = xstrdup(b->settings->guild_ids);
-    r->is_forced = is_forced;
-    r->done = done;
-    r->arg = arg;
-    prefs_get(b, "commands", NULL, on_known_hash, r);
 }

@@ -1,7 +1,7 @@
 /* commands.h - the commands as Discord's API takes them, and their registration.
  *
- * Registered (PUT, for the application or for the guilds of the settings) only when they differ from what was registered last: a hash is kept as the
- * preference `commands`. A failure never stops the bot: old commands keep working.
+ * Registered (PUT, for the application or for the guilds of the settings) only when they differ from what was registered last: a hash is kept for
+ * each place as a preference `commands.<guild or "everywhere">`. A failure never stops the bot: old commands keep working.
  */
 #ifndef CGD_BOT_COMMANDS_H
 #define CGD_BOT_COMMANDS_H
