@@ -294,7 +294,7 @@ static void on_answer(void *arg, const struct http_result *r)
         json = cJSON_ParseWithLength(r->body.ptr, r->body.len);
         limited_ms = note_rate(c, r, json);
     } else if (q != NULL) {
-        rate_lost(c->d->rate, q->route, q->major, clock_mono_ms());
+        rate_lost(c->d->rate, q->route, q->major);
     }
     if (!send_again(c, pause_of(c, r, limited_ms))) {
         add_reason(&reason, r, json);

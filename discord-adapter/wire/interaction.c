@@ -12,6 +12,7 @@
 #define SNOWFLAKE_SHIFT  22
 #define SNOWFLAKE_DIGITS 20
 #define DEFAULT_LIMIT    (INT64_C(10) << 20)
+#define CHANNEL_TYPE_MAX 1000
 #define DEPTH_MAX        12 /* of components and sub-commands */
 
 static const cJSON *member(const cJSON *object, const char *key)
@@ -73,6 +74,13 @@ static void read_user(struct interaction *i)
     i->member_permissions = bits_of(member_, "permissions");
 }
 
+static int channel_type_of(const cJSON *channel)
+{
+    int64_t type = read_int(channel, "type", -1);
+
+    return type >= 0 && type <= CHANNEL_TYPE_MAX ? (int)type : -1;
+}
+
 static void read_channel(struct interaction *i)
 {
     const cJSON *channel = member(i->json, "channel");
@@ -82,7 +90,7 @@ static void read_channel(struct interaction *i)
     if (i->channel_id == NULL) {
         i->channel_id = id_or_null(channel, "id");
     }
-    i->channel_type = (int)read_int(channel, "type", -1);
+    i->channel_type = channel_type_of(channel);
     i->is_nsfw_channel = read_true(channel, "nsfw");
 }
 
@@ -137,6 +145,7 @@ enum errc interaction_from(cJSON *json, struct interaction **out, struct err *e)
     i->has_app_permissions = is_snowflake(read_text(json, "app_permissions"));
     i->app_permissions = bits_of(json, "app_permissions");
     i->attachment_limit = read_int(json, "attachment_size_limit", DEFAULT_LIMIT);
+    i->attachment_limit = i->attachment_limit > 0 ? i->attachment_limit : DEFAULT_LIMIT;
     i->created_ms = snowflake_ms(i->id);
     read_user(i);
     read_channel(i);
@@ -154,17 +163,12 @@ enum errc interaction_from(cJSON *json, struct interaction **out, struct err *e)
 enum errc interaction_parse(struct span json, struct interaction **out, struct err *e)
 {
     cJSON *tree = NULL;
-    const char *end = NULL;
 
     if (json.len > INTERACTION_MAX_BYTES) {
         return err_set(e, ERR_CONTENT_TOO_LARGE, "is larger than an interaction may be");
     }
-    tree = cJSON_ParseWithLengthOpts(json.ptr, json.len, &end, false);
-    while (tree != NULL && end < json.ptr + json.len && strchr(" \t\r\n", *end) != NULL) {
-        end++;
-    }
-    if (tree == NULL || end != json.ptr + json.len) {
-        cJSON_Delete(tree);
+    tree = read_json(json);
+    if (tree == NULL) {
         return err_set(e, ERR_MALFORMED_JSON, "is not valid JSON");
     }
     return interaction_from(tree, out, e);
@@ -246,6 +250,7 @@ const char *interaction_focused(const struct interaction *i, const char **typed)
 static bool read_attachment(const cJSON *json, struct attachment *out)
 {
     const char *url = read_text(json, "url");
+    int64_t size = read_int(json, "size", 0);
 
     if (url[0] == '\0') {
         return false;
@@ -254,7 +259,7 @@ static bool read_attachment(const cJSON *json, struct attachment *out)
                                .url = url,
                                .filename = read_text(json, "filename"),
                                .content_type = read_text(json, "content_type"),
-                               .size = read_int(json, "size", 0)};
+                               .size = size > 0 ? size : 0};
     return true;
 }
 

@@ -93,7 +93,7 @@ struct attachment {
     const char *url; /* cdn.discordapp.com, signed, for about a day */
     const char *filename;
     const char *content_type; /* "" when not told; a claim, not a fact */
-    int64_t size;
+    int64_t size;             /* 0 = not told */
 };
 
 /* The file that an option of type 11 names. */

@@ -44,9 +44,10 @@ void message_add_cut(cJSON *object, const char *key, const char *text, size_t ma
     (void)cJSON_AddStringToObject(object, key, short_text);
 }
 
+/* Discord strips blanks, and then refuses what is empty. */
 bool message_is_said(const char *text)
 {
-    return text != NULL && text[0] != '\0';
+    return text != NULL && text[strspn(text, " \t\r\n")] != '\0';
 }
 
 struct message *message_new(void)
@@ -242,7 +243,9 @@ static cJSON *add_button(struct message *m, int style, const char *label)
     button = require_memory(cJSON_CreateObject());
     (void)cJSON_AddNumberToObject(button, "type", COMPONENT_BUTTON);
     (void)cJSON_AddNumberToObject(button, "style", style);
-    message_add_cut(button, "label", label, LABEL_MAX);
+    if (message_is_said(label)) {
+        message_add_cut(button, "label", label, LABEL_MAX);
+    }
     (void)cJSON_AddItemToArray(message_row_parts(row), button);
     return button;
 }
@@ -278,7 +281,7 @@ static cJSON *option_tree(const struct select_option *o, bool is_default)
 {
     cJSON *option = require_memory(cJSON_CreateObject());
 
-    message_add_cut(option, "label", o->label, OPTION_MAX);
+    message_add_cut(option, "label", message_is_said(o->label) ? o->label : o->value, OPTION_MAX);
     (void)cJSON_AddStringToObject(option, "value", o->value);
     if (message_is_said(o->description)) {
         message_add_cut(option, "description", o->description, OPTION_MAX);
@@ -289,30 +292,64 @@ static cJSON *option_tree(const struct select_option *o, bool is_default)
     return option;
 }
 
+/* A value cannot be cut without becoming another, and no value may come twice. */
+static bool takes_option(const cJSON *options, const struct select_option *o)
+{
+    const cJSON *option = NULL;
+
+    if (!message_is_said(o->value) || text_count(o->value) > OPTION_MAX) {
+        return false;
+    }
+    cJSON_ArrayForEach(option, options) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(option, "value");
+
+        if (strcmp(cJSON_GetStringValue(value), o->value) == 0) {
+            return false;
+        }
+    }
+    return cJSON_GetArraySize(options) < OPTIONS_MAX;
+}
+
+static cJSON *options_tree(const struct select_option *option, size_t count)
+{
+    cJSON *options = require_memory(cJSON_CreateArray());
+    bool has_default = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (takes_option(options, &option[i])) {
+            bool is_default = option[i].is_default && !has_default; /* one alone may be */
+
+            has_default = has_default || is_default;
+            (void)cJSON_AddItemToArray(options, option_tree(&option[i], is_default));
+        }
+    }
+    return options;
+}
+
 void message_select(struct message *m, const struct custom_id *id, const char *placeholder,
                     const struct select_option *option, size_t count)
 {
     cJSON *row = last_row(m);
     cJSON *select = NULL;
-    cJSON *options = NULL;
+    cJSON *options = options_tree(option, count);
     char text[CUSTOM_ID_SIZE];
-    bool has_default = false;
 
-    row = row != NULL && cJSON_GetArraySize(message_row_parts(row)) == 0 ? row : new_row(m);
-    if (row == NULL || count == 0) {
+    if (cJSON_GetArraySize(options) > 0) {
+        row = row != NULL && cJSON_GetArraySize(message_row_parts(row)) == 0 ? row : new_row(m);
+    } else {
+        row = NULL;
+    }
+    if (row == NULL) {
+        cJSON_Delete(options);
         return;
     }
     select = require_memory(cJSON_CreateObject());
     (void)cJSON_AddNumberToObject(select, "type", COMPONENT_SELECT);
     (void)cJSON_AddStringToObject(select, "custom_id", custom_id_write(id, text));
-    message_add_cut(select, "placeholder", placeholder, PLACEHOLDER_MAX);
-    options = cJSON_AddArrayToObject(select, "options");
-    for (size_t i = 0; i < count && i < OPTIONS_MAX; i++) {
-        bool is_default = option[i].is_default && !has_default; /* one alone may be */
-
-        has_default = has_default || is_default;
-        (void)cJSON_AddItemToArray(options, option_tree(&option[i], is_default));
+    if (message_is_said(placeholder)) {
+        message_add_cut(select, "placeholder", placeholder, PLACEHOLDER_MAX);
     }
+    (void)cJSON_AddItemToObject(select, "options", options);
     (void)cJSON_AddItemToArray(message_row_parts(row), select);
 }
 
@@ -321,13 +358,14 @@ void message_select(struct message *m, const struct custom_id *id, const char *p
 bool message_file(struct message *m, const char *filename, const char *content_type,
                   struct bytes *data, const char *description, bool is_spoiler)
 {
-    struct file *f = &m->file[m->file_count];
+    struct file *f = NULL;
     AUTO(buf_clear) struct buf name = BUF_INIT(512);
 
-    if (m->file_count == MESSAGE_FILES_MAX) {
+    if (m->file_count + m->kept_count >= MESSAGE_FILES_MAX) {
         bytes_unref(data);
         return false;
     }
+    f = &m->file[m->file_count];
     (void)buf_append_str(&name, is_spoiler ? "SPOILER_" : "");
     text_filename(&name, filename);
     f->filename = buf_take(&name);
@@ -342,7 +380,7 @@ bool message_file(struct message *m, const char *filename, const char *content_t
 
 void message_keep_file(struct message *m, const char *attachment_id)
 {
-    if (m->kept_count < KEPT_MAX) {
+    if (m->file_count + m->kept_count < MESSAGE_FILES_MAX) {
         m->kept[m->kept_count++] = xstrdup(attachment_id);
     }
 }

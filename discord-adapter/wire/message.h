@@ -59,11 +59,12 @@ struct select_option {
     const char *description; /* NULL = none */
     bool is_default;
 };
-/* A select in a row of its own; the first 25 options. */
+/* A select in a row of its own; the first 25 options whose value has 1 to 100 characters and did not come before. None without one. */
 void message_select(struct message *m, const struct custom_id *id, const char *placeholder,
                     const struct select_option *option, size_t count);
 
-/* A file to send along; takes over the reference. `filename` is made safe; is_spoiler hides it. False when there are ten. */
+/* A file to send along; takes over the reference. `filename` is made safe; is_spoiler hides it. False when there are ten,
+ * with those kept. */
 bool message_file(struct message *m, const char *filename, const char *content_type,
                   struct bytes *data, const char *description, bool is_spoiler) MUST_CHECK;
 /* A file of the message as it stands that stays on an edit. */
@@ -87,7 +88,7 @@ void message_reply_to(struct message *m, const char *message_id);
 char *message_json(const struct message *m, bool is_edit) MUST_CHECK;
 /* The same as a tree, for the `data` of a callback; the caller deletes it. */
 cJSON *message_tree(const struct message *m, bool is_edit) MUST_CHECK;
-/* A hash of what shows (without files): an edit that changes nothing is not sent. */
+/* A hash of what shows (of files their names): an edit that changes nothing is not sent. */
 uint64_t message_fingerprint(const struct message *m);
 
 /* ---- a modal -------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #define EMBEDS_CHARS   6000
 #define FLAG_EPHEMERAL 64
+#define INPUT_MAX      4000
 
 /* ---- 6000 characters over all embeds -------------------------------------------------------- */
 
@@ -47,17 +48,36 @@ static void shorten(cJSON *object, const char *key, size_t *excess)
     *excess -= now - text_count(text) < *excess ? now - text_count(text) : *excess;
 }
 
-/* What came last says least: fields from behind, then descriptions. */
-static void fit_embeds(cJSON *embeds)
+static size_t excess_of(const cJSON *embeds)
 {
     size_t total = 0;
-    size_t excess = 0;
     const cJSON *embed = NULL;
 
     cJSON_ArrayForEach(embed, embeds) {
         total += embed_chars(embed);
     }
-    excess = total > EMBEDS_CHARS ? total - EMBEDS_CHARS : 0;
+    return total > EMBEDS_CHARS ? total - EMBEDS_CHARS : 0;
+}
+
+/* Where names, titles and footers alone are too many: the last field goes, then the last embed. */
+static void drop_last(cJSON *embeds)
+{
+    int last = cJSON_GetArraySize(embeds) - 1;
+    cJSON *fields = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(embeds, last), "fields");
+    int count = cJSON_GetArraySize(fields);
+
+    if (count > 0) {
+        cJSON_DeleteItemFromArray(fields, count - 1);
+    } else {
+        cJSON_DeleteItemFromArray(embeds, last);
+    }
+}
+
+/* What came last says least: fields from behind, then descriptions. */
+static void fit_embeds(cJSON *embeds)
+{
+    size_t excess = excess_of(embeds);
+
     for (int i = cJSON_GetArraySize(embeds) - 1; i >= 0 && excess > 0; i--) {
         cJSON *each = cJSON_GetArrayItem(embeds, i);
         const cJSON *fields = cJSON_GetObjectItemCaseSensitive(each, "fields");
@@ -66,6 +86,9 @@ static void fit_embeds(cJSON *embeds)
             shorten(cJSON_GetArrayItem(fields, n), "value", &excess);
         }
         shorten(each, "description", &excess);
+    }
+    while (excess_of(embeds) > 0) {
+        drop_last(embeds);
     }
 }
 
@@ -202,6 +225,7 @@ static cJSON *input_tree(const struct modal_input *in)
 {
     cJSON *row = require_memory(cJSON_CreateObject());
     cJSON *text = require_memory(cJSON_CreateObject());
+    int max = in->max < 1 ? 1 : (in->max > INPUT_MAX ? INPUT_MAX : in->max);
 
     (void)cJSON_AddNumberToObject(row, "type", COMPONENT_LABEL);
     message_add_cut(row, "label", in->label, 45);
@@ -209,9 +233,9 @@ static cJSON *input_tree(const struct modal_input *in)
     (void)cJSON_AddStringToObject(text, "custom_id", in->custom_id);
     (void)cJSON_AddNumberToObject(text, "style", in->is_long ? 2 : 1);
     (void)cJSON_AddBoolToObject(text, "required", in->is_required);
-    (void)cJSON_AddNumberToObject(text, "max_length", in->max);
+    (void)cJSON_AddNumberToObject(text, "max_length", max);
     if (message_is_said(in->value)) {
-        message_add_cut(text, "value", in->value, (size_t)in->max);
+        message_add_cut(text, "value", in->value, (size_t)max);
     }
     if (message_is_said(in->placeholder)) {
         message_add_cut(text, "placeholder", in->placeholder, 100);

@@ -5,8 +5,6 @@
 
 #include "wire/message.h"
 
-#define KEPT_MAX 10
-
 enum component {
     COMPONENT_ROW = 1,
     COMPONENT_BUTTON = 2,
@@ -33,7 +31,7 @@ struct message {
     cJSON *rows;
     struct file file[MESSAGE_FILES_MAX];
     size_t file_count;
-    char *kept[KEPT_MAX];
+    char *kept[MESSAGE_FILES_MAX];
     size_t kept_count;
 };
 

@@ -27,14 +27,21 @@ struct bucket {
     int64_t used_ms;
 };
 
+/* Requests under way: their bucket may be named anew before they are answered. */
+struct flight {
+    int count;
+    char bucket[KEY_SIZE];
+};
+
 struct rate {
     int global_per_second;
     int invalid_max;
-    int global_sent;
-    int64_t global_window_ms;
+    int64_t *global_ms; /* when the last global_per_second went, a ring */
+    int64_t global_sent;
     int64_t global_blocked_ms; /* until then */
     struct map *names;         /* route -> its bucket's name, as Discord told it; owned copies */
     struct map *buckets;       /* name + major parameter -> struct bucket; owned */
+    struct map *flights;       /* route + major parameter -> struct flight; owned */
     int64_t swept_ms;
     int invalid[INVALID_SLOTS];
     int64_t invalid_slot; /* the newest, in units of its length */
@@ -42,12 +49,17 @@ struct rate {
 
 /* ---- buckets -------------------------------------------------------------------------------- */
 
-static void write_key(const struct rate *r, const char *route, const char *major,
-                      char out[KEY_SIZE])
+static void write_key(const char *name, const char *major, char out[KEY_SIZE])
+{
+    (void)snprintf(out, KEY_SIZE, "%s|%s", name, major != NULL ? major : "");
+}
+
+static void write_bucket_key(const struct rate *r, const char *route, const char *major,
+                             char out[KEY_SIZE])
 {
     const char *name = map_get(r->names, route);
 
-    (void)snprintf(out, KEY_SIZE, "%s|%s", name != NULL ? name : route, major != NULL ? major : "");
+    write_key(name != NULL ? name : route, major, out);
 }
 
 static struct bucket *find(struct rate *r, const char *route, const char *major, int64_t now_ms)
@@ -55,7 +67,7 @@ static struct bucket *find(struct rate *r, const char *route, const char *major,
     char key[KEY_SIZE];
     struct bucket *b = NULL;
 
-    write_key(r, route, major, key);
+    write_bucket_key(r, route, major, key);
     b = map_get(r->buckets, key);
     if (b == NULL) {
         b = xcalloc(1, sizeof *b);
@@ -64,6 +76,44 @@ static struct bucket *find(struct rate *r, const char *route, const char *major,
     }
     b->used_ms = now_ms;
     return b;
+}
+
+static void depart(struct rate *r, const char *route, const char *major)
+{
+    char key[KEY_SIZE];
+    struct flight *f = NULL;
+    struct bucket *b = NULL;
+
+    write_key(route, major, key);
+    f = map_get(r->flights, key);
+    if (f == NULL) {
+        f = xcalloc(1, sizeof *f);
+        write_bucket_key(r, route, major, f->bucket);
+        map_put(r->flights, key, f);
+    }
+    f->count++;
+    b = map_get(r->buckets, f->bucket);
+    b->in_flight++;
+}
+
+/* In the bucket that it was counted in, whatever that is called now. */
+static void land(struct rate *r, const char *route, const char *major)
+{
+    char key[KEY_SIZE];
+    struct flight *f = NULL;
+    struct bucket *b = NULL;
+
+    write_key(route, major, key);
+    f = map_get(r->flights, key);
+    if (f == NULL) {
+        return;
+    }
+    b = map_get(r->buckets, f->bucket);
+    b->in_flight--;
+    if (--f->count == 0) {
+        (void)map_remove(r->flights, key);
+        free(f);
+    }
 }
 
 struct sweep {
@@ -107,6 +157,8 @@ struct rate *rate_new(int global_per_second, int invalid_max)
     r->invalid_max = invalid_max;
     r->names = map_new();
     r->buckets = map_new();
+    r->flights = map_new();
+    r->global_ms = xcalloc((size_t)global_per_second, sizeof *r->global_ms);
     return r;
 }
 
@@ -117,8 +169,11 @@ void rate_free(struct rate *r)
     }
     map_each(r->names, free_value, NULL);
     map_each(r->buckets, free_value, NULL);
+    map_each(r->flights, free_value, NULL);
     map_free(r->names);
     map_free(r->buckets);
+    map_free(r->flights);
+    free(r->global_ms);
     free(r);
 }
 
@@ -167,17 +222,18 @@ static void note_invalid(struct rate *r, const struct rate_answer *a, int64_t no
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
-static int64_t global_wait(struct rate *r, int64_t now_ms)
+static int64_t global_wait(const struct rate *r, int64_t now_ms)
 {
+    int64_t from_ms = 0;
+
     if (now_ms < r->global_blocked_ms) {
         return r->global_blocked_ms - now_ms;
     }
-    if (now_ms - r->global_window_ms >= GLOBAL_WINDOW_MS) {
-        r->global_window_ms = now_ms;
-        r->global_sent = 0;
+    if (r->global_sent < r->global_per_second) {
+        return 0;
     }
-    return r->global_sent < r->global_per_second ? 0
-                                                 : r->global_window_ms + GLOBAL_WINDOW_MS - now_ms;
+    from_ms = r->global_ms[r->global_sent % r->global_per_second] + GLOBAL_WINDOW_MS;
+    return now_ms < from_ms ? from_ms - now_ms : 0;
 }
 
 /* One request alone finds out what a bucket takes. */
@@ -214,9 +270,11 @@ int64_t rate_take(struct rate *r, const char *route, const char *major, bool is_
     if (wait > 0) {
         return wait;
     }
-    b->in_flight++;
+    depart(r, route, major);
     b->remaining -= b->remaining > 0 ? 1 : 0;
-    r->global_sent += is_exempt ? 0 : 1;
+    if (!is_exempt) {
+        r->global_ms[r->global_sent++ % r->global_per_second] = now_ms;
+    }
     return 0;
 }
 
@@ -238,24 +296,14 @@ static int64_t ms_of(double seconds)
 }
 
 /* From now on the route is in the bucket that Discord has named; what was learnt stays with the old name until it is forgotten. */
-static struct bucket *move_to_named(struct rate *r, const char *route, const char *major,
-                                    const char *name, int64_t now_ms)
+static void learn_name(struct rate *r, const char *route, const char *name)
 {
     char *known = map_get(r->names, route);
-    struct bucket *old = find(r, route, major, now_ms);
-    struct bucket *b = NULL;
 
-    if (name == NULL || name[0] == '\0' || (known != NULL && strcmp(known, name) == 0)) {
-        return old;
+    if (name != NULL && name[0] != '\0' && (known == NULL || strcmp(known, name) != 0)) {
+        map_put(r->names, route, xstrdup(name));
+        free(known);
     }
-    map_put(r->names, route, xstrdup(name));
-    free(known);
-    b = find(r, route, major, now_ms);
-    if (b != old) {
-        b->in_flight += old->in_flight;
-        old->in_flight = 0;
-    }
-    return b;
 }
 
 static int64_t wait_of_429(const struct rate_answer *a)
@@ -272,13 +320,15 @@ static int64_t wait_of_429(const struct rate_answer *a)
 int64_t rate_note(struct rate *r, const char *route, const char *major,
                   const struct rate_answer *answer, int64_t now_ms)
 {
-    struct bucket *b = move_to_named(r, route, major, answer->bucket, now_ms);
+    struct bucket *b = NULL;
     double remaining = number_of(answer->remaining);
     double limit = number_of(answer->limit);
     double reset = number_of(answer->reset_after);
     int64_t wait = 0;
 
-    b->in_flight -= b->in_flight > 0 ? 1 : 0;
+    land(r, route, major);
+    learn_name(r, route, answer->bucket);
+    b = find(r, route, major, now_ms);
     note_invalid(r, answer, now_ms);
     if (limit >= 1 && limit < 1e6) {
         b->limit = (int)limit;
@@ -302,9 +352,7 @@ int64_t rate_note(struct rate *r, const char *route, const char *major,
     return wait;
 }
 
-void rate_lost(struct rate *r, const char *route, const char *major, int64_t now_ms)
+void rate_lost(struct rate *r, const char *route, const char *major)
 {
-    struct bucket *b = find(r, route, major, now_ms);
-
-    b->in_flight -= b->in_flight > 0 ? 1 : 0;
+    land(r, route, major);
 }

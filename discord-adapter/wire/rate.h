@@ -37,7 +37,7 @@ int64_t rate_take(struct rate *r, const char *route, const char *major, bool is_
 int64_t rate_note(struct rate *r, const char *route, const char *major,
                   const struct rate_answer *answer, int64_t now_ms);
 /* The request got no answer: nothing is in flight any more. */
-void rate_lost(struct rate *r, const char *route, const char *major, int64_t now_ms);
+void rate_lost(struct rate *r, const char *route, const char *major);
 /* 401, 403 and 429 (but shared ones) of the last 10 minutes; from invalid_max on nothing may be sent until enough of them are past. */
 int rate_invalid_count(const struct rate *r, int64_t now_ms);
 bool rate_is_stopped(const struct rate *r, int64_t now_ms);

@@ -10,6 +10,29 @@
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53: up to here a double is exact */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+cJSON *read_json(struct span text)
+{
+    const char *end = NULL;
+    cJSON *json = cJSON_ParseWithLengthOpts(text.ptr, text.len, &end, false);
+
+    if (json == NULL) {
+        return NULL;
+    }
+    while (end < text.ptr + text.len && is_blank(*end)) {
+        end++;
+    }
+    if (end != text.ptr + text.len) {
+        cJSON_Delete(json);
+        return NULL;
+    }
+    return json;
+}
+
 const char *read_text(const cJSON *object, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));

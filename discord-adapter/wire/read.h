@@ -7,6 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/attr.h"
+#include "base/span.h"
+
+/* The whole of text as JSON, blanks around it apart; NULL when it is anything else. The caller deletes it. */
+cJSON *read_json(struct span text) MUST_CHECK;
+
 /* The member's text; "" when there is none. Borrowed from the tree. `object` may be NULL everywhere. */
 const char *read_text(const cJSON *object, const char *key);
 /* The member as a whole number; `fallback` when there is none, or none that an int64 holds. */

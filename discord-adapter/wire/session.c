@@ -21,7 +21,11 @@
 #define STABLE_MS       60000
 #define RESUME_TRIES    2
 #define WINDOW_MS       60000
-#define SENDS_MAX       110 /* of 120 in 60 s */
+#define SENDS_MAX       118 /* of 120 in 60 s; IDENTIFY or RESUME is one more */
+#define ANSWERS_MAX     100 /* so that heartbeats of our own are not crowded out by those asked for */
+#define SENDS_KEPT      (SENDS_MAX + 2)
+#define BUDGET_LOOK_MS  15000 /* longer than this no connection is held only to wait */
+#define BUDGET_WAIT_MS  60000 /* where Discord does not say how long none is left */
 #define PAYLOAD_MAX     4096
 #define DEFAULT_BEAT_MS 41250
 #define BEAT_MIN_MS     100
@@ -45,9 +49,9 @@ struct session {
     const struct session_config config;
     enum phase phase;
 
-    char url[ADDRESS_SIZE]; /* of GET /gateway/bot; "" = not known */
-    int identifies_left;
-    int64_t identify_from_ms; /* not before */
+    char url[ADDRESS_SIZE];   /* of GET /gateway/bot; "" = not known */
+    int64_t budget_from_ms;   /* no IDENTIFY before: Discord has none left for us */
+    int64_t identify_from_ms; /* nor before: the gap after the last one */
     char address[ADDRESS_SIZE + sizeof QUERY + 1];
 
     char session_id[128]; /* "" = none */
@@ -67,8 +71,8 @@ struct session {
     bool is_ack_due;
     int64_t rtt_ms;
 
-    int64_t window_ms;
-    int sends;
+    int64_t sent_ms[SENDS_KEPT]; /* of this connection, a ring */
+    int64_t sends;
 
     char application_id[24];
     char user_id[24];
@@ -132,6 +136,18 @@ static void close_state(struct session *s, int64_t now_ms)
     s->is_ack_due = false;
 }
 
+/* Leaves the connection; gives how long to stay away. After a fault in a session that was ready it is waited for from the next time on. */
+static int64_t leave(struct session *s, int64_t now_ms, uint64_t random)
+{
+    bool was_ready = s->phase == PHASE_READY;
+    int64_t wait = 0;
+
+    close_state(s, now_ms);
+    wait = backoff(s, random);
+    s->errors += was_ready ? 1 : 0;
+    return wait;
+}
+
 static void forget_session(struct session *s)
 {
     s->session_id[0] = '\0';
@@ -157,6 +173,9 @@ static struct session_act reconnect(struct session *s, int close_code, const cha
 
 static struct session_act fatal(struct session *s, int exit_code, const char *reason)
 {
+    s->phase = PHASE_CLOSED;
+    s->deadline_ms = 0;
+    s->beat_ms = 0;
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
     return (struct session_act){.want = WANT_FATAL, .exit_code = exit_code, .reason = s->reason};
 }
@@ -167,10 +186,8 @@ void session_url_told(struct session *s, const char *url, int identifies_left, i
                       int64_t now_ms)
 {
     (void)snprintf(s->url, sizeof s->url, "%s", url);
-    s->identifies_left = identifies_left;
-    if (identifies_left <= 0 && s->identify_from_ms < now_ms + reset_ms) {
-        s->identify_from_ms = now_ms + reset_ms;
-    }
+    s->budget_from_ms =
+        identifies_left > 0 ? now_ms : now_ms + (reset_ms > 0 ? reset_ms : BUDGET_WAIT_MS);
 }
 
 struct session_act session_url_failed(struct session *s, int status, int64_t now_ms,
@@ -189,44 +206,37 @@ struct session_act session_url_failed(struct session *s, int status, int64_t now
         .want = WANT_ASK_URL, .wait_ms = backoff(s, random), .reason = s->reason};
 }
 
-const char *session_address(const struct session *s)
+const char *session_address(struct session *s)
 {
     bool is_resume =
         s->session_id[0] != '\0' && s->resume_url[0] != '\0' && s->resume_fails < RESUME_TRIES;
     const char *base = is_resume ? s->resume_url : s->url;
     size_t len = strlen(base);
-    char *out = ((struct session *)(uintptr_t)s)->address;
 
     if (len == 0) {
         return "";
     }
-    (void)snprintf(out, sizeof s->address, "%s%s%s", base, base[len - 1] == '/' ? "" : "/", QUERY);
-    return out;
+    (void)snprintf(s->address, sizeof s->address, "%s%s%s", base, base[len - 1] == '/' ? "" : "/",
+                   QUERY);
+    return s->address;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-static bool may_send(struct session *s, int64_t now_ms)
+/* When fewer than max have gone out within the last minute. */
+static int64_t may_send_from(const struct session *s, int max)
 {
-    if (now_ms - s->window_ms >= WINDOW_MS) {
-        s->window_ms = now_ms;
-        s->sends = 0;
-    }
-    return s->sends < SENDS_MAX;
+    return s->sends < max ? INT64_MIN : s->sent_ms[(s->sends - max) % SENDS_KEPT] + WINDOW_MS;
 }
 
 static struct session_act send_payload(struct session *s, int64_t now_ms)
 {
-    (void)may_send(s, now_ms);
-    s->sends++;
+    s->sent_ms[s->sends++ % SENDS_KEPT] = now_ms;
     return (struct session_act){.want = WANT_SEND, .send = s->payload};
 }
 
 static struct session_act heartbeat(struct session *s, int64_t now_ms)
 {
-    if (!may_send(s, now_ms)) {
-        return nothing();
-    }
     if (s->seq < 0) {
         (void)snprintf(s->payload, sizeof s->payload, "{\"op\":1,\"d\":null}");
     } else {
@@ -270,7 +280,6 @@ static struct session_act identify(struct session *s, int64_t now_ms)
     }
     write_payload(s, payload);
     s->identify_from_ms = now_ms + IDENTIFY_GAP_MS;
-    s->identifies_left -= s->identifies_left > 0 ? 1 : 0;
     s->identify_count++;
     s->phase = PHASE_ASKED;
     s->deadline_ms = now_ms + READY_MS;
@@ -293,13 +302,21 @@ static struct session_act resume(struct session *s, int64_t now_ms)
 
 static struct session_act greet(struct session *s, int64_t now_ms)
 {
+    int64_t from =
+        s->budget_from_ms > s->identify_from_ms ? s->budget_from_ms : s->identify_from_ms;
+
     if (s->session_id[0] != '\0') {
         return resume(s, now_ms);
     }
-    if (now_ms >= s->identify_from_ms) {
+    if (now_ms >= from) {
         return identify(s, now_ms);
     }
-    s->deadline_ms = s->identify_from_ms; /* then it is done by session_tick */
+    if (from - now_ms > BUDGET_LOOK_MS) {
+        close_state(s, now_ms);
+        return reconnect(s, CLOSE_KEEP, "Discord says that no IDENTIFY is left for now",
+                         from - now_ms);
+    }
+    s->deadline_ms = from; /* then it is done by session_tick */
     return nothing();
 }
 
@@ -356,17 +373,20 @@ static struct session_act on_dispatch(struct session *s, cJSON *json, int64_t no
     int64_t seq = read_int(json, "s", -1);
     cJSON *d = cJSON_GetObjectItemCaseSensitive(json, "d");
     static const char *const known[] = {"READY", "RESUMED", "INTERACTION_CREATE"};
+    bool is_ready = strcmp(event, "READY") == 0;
+    bool is_resumed = strcmp(event, "RESUMED") == 0;
+    bool is_asked = s->phase == PHASE_ASKED; /* at another time they mean nothing */
     struct session_act act = nothing();
 
     s->seq = seq > s->seq ? seq : s->seq;
-    if (strcmp(event, "READY") == 0) {
+    if (is_ready && is_asked) {
         s->seq = seq;
         on_ready(s, d, now_ms);
-    } else if (strcmp(event, "RESUMED") == 0) {
+    } else if (is_resumed && is_asked) {
         note_ready(s, now_ms);
     }
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (strcmp(event, known[i]) == 0) {
+        if (strcmp(event, known[i]) == 0 && (is_asked || !(is_ready || is_resumed))) {
             act.want = WANT_DISPATCH;
             act.event = known[i];
             act.data = cJSON_DetachItemViaPointer(json, d);
@@ -381,13 +401,11 @@ static struct session_act on_invalid(struct session *s, const cJSON *json, int64
 {
     bool is_resumable = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "d")) != 0;
     int64_t pause = 1000 + (int64_t)(random % 4001);
-    int64_t back = 0;
+    int64_t back = leave(s, now_ms, random);
 
-    close_state(s, now_ms);
     if (!is_resumable) {
         forget_session(s);
     }
-    back = backoff(s, random);
     return reconnect(s, CLOSE_KEEP, "Discord says that the session is not valid",
                      back > pause ? back : pause);
 }
@@ -415,12 +433,10 @@ static struct session_act on_payload(struct session *s, cJSON *json, int64_t now
     case OP_DISPATCH:
         return on_dispatch(s, json, now_ms);
     case OP_HEARTBEAT:
-        act = heartbeat(s, now_ms);
+        act = now_ms >= may_send_from(s, ANSWERS_MAX) ? heartbeat(s, now_ms) : nothing();
         break;
     case OP_RECONNECT:
-        close_state(s, now_ms);
-        act = reconnect(s, CLOSE_KEEP, "Discord asks to connect anew", backoff(s, random));
-        s->errors++;
+        act = reconnect(s, CLOSE_KEEP, "Discord asks to connect anew", leave(s, now_ms, random));
         break;
     case OP_INVALID:
         act = on_invalid(s, json, now_ms, random);
@@ -441,17 +457,15 @@ static struct session_act on_payload(struct session *s, cJSON *json, int64_t now
 struct session_act session_text(struct session *s, struct span text, int64_t now_ms,
                                 uint64_t random)
 {
-    cJSON *json = cJSON_ParseWithLength(text.ptr, text.len);
+    cJSON *json = NULL;
 
     if (s->phase == PHASE_CLOSED) {
-        cJSON_Delete(json);
         return nothing();
     }
+    json = read_json(text);
     if (json == NULL) {
-        close_state(s, now_ms);
-        s->errors++;
         return reconnect(s, CLOSE_KEEP, "Discord sent something that is no JSON",
-                         backoff(s, random));
+                         leave(s, now_ms, random));
     }
     return on_payload(s, json, now_ms, random);
 }
@@ -464,7 +478,6 @@ void session_opened(struct session *s, int64_t now_ms)
     s->deadline_ms = now_ms + HELLO_MS;
     s->beat_ms = 0;
     s->is_ack_due = false;
-    s->window_ms = now_ms;
     s->sends = 0;
 }
 
@@ -505,18 +518,15 @@ struct session_act session_closed(struct session *s, int close_code, const char 
                                   int64_t now_ms, uint64_t random)
 {
     struct session_act act = closed_for_good(s, close_code);
-    bool was_ready = s->phase == PHASE_READY;
     int64_t wait = 0;
 
     if (act.want == WANT_FATAL) {
         return act;
     }
-    close_state(s, now_ms);
+    wait = leave(s, now_ms, random);
     if (close_code == 4007 || close_code == 4009) {
         forget_session(s);
     }
-    wait = backoff(s, random);
-    s->errors += was_ready ? 1 : 0; /* the next time it is waited for */
     return reconnect(s, 0, reason, wait);
 }
 
@@ -526,16 +536,18 @@ struct session_act session_tick(struct session *s, int64_t now_ms, uint64_t rand
         if (s->phase == PHASE_GREETED) {
             return greet(s, now_ms);
         }
-        close_state(s, now_ms);
-        return reconnect(s, CLOSE_KEEP, "Discord did not answer in time", backoff(s, random));
+        return reconnect(s, CLOSE_KEEP, "Discord did not answer in time", leave(s, now_ms, random));
     }
     if (s->beat_ms == 0 || now_ms < s->beat_ms) {
         return nothing();
     }
     if (s->is_ack_due) {
-        close_state(s, now_ms);
         return reconnect(s, CLOSE_KEEP, "no heartbeat was acknowledged: the connection is dead",
-                         backoff(s, random));
+                         leave(s, now_ms, random));
+    }
+    if (now_ms < may_send_from(s, SENDS_MAX)) {
+        s->beat_ms = may_send_from(s, SENDS_MAX);
+        return nothing();
     }
     s->beat_ms = now_ms + s->interval_ms;
     s->is_ack_due = true;

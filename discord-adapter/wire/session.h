@@ -26,7 +26,7 @@ struct session_config {
 enum session_want {
     WANT_NOTHING,
     WANT_SEND,      /* `send` is a payload for the socket */
-    WANT_RECONNECT, /* close with close_code, then connect to session_url() after wait_ms */
+    WANT_RECONNECT, /* close with close_code, then connect to session_address() after wait_ms */
     WANT_ASK_URL, /* the same, but GET /gateway/bot first: its url and limits are unknown or stale */
     WANT_DISPATCH, /* an event for us: `event`, `data` */
     WANT_FATAL     /* never connect again: `reason` in plain words, exit_code */
@@ -53,7 +53,7 @@ void session_url_told(struct session *s, const char *url, int identifies_left, i
 struct session_act session_url_failed(struct session *s, int status, int64_t now_ms,
                                       uint64_t random);
 /* Where to connect, with its query; borrowed until the next call. "" = ask first. */
-const char *session_address(const struct session *s);
+const char *session_address(struct session *s);
 
 /* The socket is open, closed (code 0 = none), or told something. `random` is any. */
 void session_opened(struct session *s, int64_t now_ms);
@@ -70,7 +70,7 @@ bool session_is_ready(const struct session *s);
 const char *session_application_id(const struct session *s); /* "" before READY */
 const char *session_user_id(const struct session *s);
 int64_t session_rtt_ms(const struct session *s); /* of the last heartbeat; -1 = none yet */
-/* READY and RESUMED since the start, for the log and /status. */
+/* IDENTIFYs since the start, for the log and /status. */
 int session_identify_count(const struct session *s);
 
 #endif

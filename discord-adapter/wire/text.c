@@ -52,7 +52,7 @@ static bool is_hidden(uint32_t c)
 {
     return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) ||
            (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E ||
-           c == 0x200F || c == 0xFEFF || c == 0x2028 || c == 0x2029;
+           c == 0x200F || c == 0x061C || c == 0xFEFF || c == 0x2028 || c == 0x2029;
 }
 
 size_t text_count(const char *text)
@@ -86,7 +86,7 @@ static void write_escaped(struct buf *out, uint32_t c, bool is_line_start)
         (void)buf_append_str(out, "@" ZERO_WIDTH);
         return;
     }
-    if (c < 0x80 && (strchr("\\*_~`|<>[]()", (int)c) != NULL ||
+    if (c < 0x80 && (strchr("\\*_~`|<>[]():", (int)c) != NULL ||
                      (is_line_start && strchr("#-+", (int)c) != NULL))) {
         (void)buf_append_char(out, '\\');
     }
@@ -121,7 +121,8 @@ static void write_limited(struct buf *out, const char *text, size_t max, write_c
 
         buf_reset(&piece);
         write(&piece, c, is_line_start);
-        is_line_start = c == '\n';
+        /* Discord takes a list's mark behind blanks, too. */
+        is_line_start = c == '\n' || (is_line_start && (piece.len == 0 || c == ' ' || c == '\t'));
         needed = text_count(buf_str(&piece));
         if (used + needed > max) {
             out->len = fits_len;
@@ -186,7 +187,7 @@ void text_filename(struct buf *out, const char *name)
 
 void text_duration(struct buf *out, int64_t ms)
 {
-    int64_t seconds = ms > 0 ? (ms + 500) / 1000 : 0;
+    int64_t seconds = ms > 0 ? ms / 1000 + (ms % 1000 >= 500) : 0;
     int64_t days = seconds / 86400;
 
     if (seconds < 60) {
