@@ -8,6 +8,8 @@
 handler_fn livez_get;
 handler_fn readyz_get;
 handler_fn openapi_get;
+handler_fn dashboard_get;
+handler_fn dashboard_file;
 handler_fn jobs_post;
 handler_fn jobs_list;
 handler_fn jobs_get;

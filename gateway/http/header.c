@@ -282,6 +282,28 @@ int accept_weight(const char *field, const char *type)
     return quality > 0 ? quality * 4 + best : 0;
 }
 
+bool encoding_accepted(const char *field, const char *coding)
+{
+    int by_any = 0;
+
+    while (field != NULL && *field != '\0') {
+        const char *start = skip_blanks(field);
+        size_t len = strcspn(start, ",");
+        size_t word = strcspn(start, ",; \t");
+        int quality = quality_of((struct span){start + word, len - word});
+
+        /* What is said of the coding itself counts before what is said of all. */
+        if (word == strlen(coding) && strncasecmp(start, coding, word) == 0) {
+            return quality > 0;
+        }
+        if (word == 1 && *start == '*') {
+            by_any = quality;
+        }
+        field = start + len + (start[len] == ',' ? 1 : 0);
+    }
+    return by_any > 0;
+}
+
 /* ---- Prefer and others ---------------------------------------------------------------------------- */
 
 /* The value of one preference, without quotes, when it is "wait"; see prefer_wait_s. */

@@ -43,6 +43,8 @@ bool media_type_is(const char *field, const char *type);
 /* How much an Accept field (RFC 9110, 12.5.1) wants a media type: 0 = not at all; else more for a greater
  * weight, and for one that is named rather than covered by a wildcard. A NULL field takes all. */
 int accept_weight(const char *field, const char *type);
+/* True when an Accept-Encoding field (RFC 9110, 12.5.3) names a coding, or "*", with a weight above 0. */
+bool encoding_accepted(const char *field, const char *coding);
 /* "Prefer: wait" and "wait=N" (RFC 7240) among other preferences: seconds, at most `max`; -1 when
  * there is none, or none that can be understood (then it is to be ignored). */
 int prefer_wait_s(const char *field, int max);

@@ -35,6 +35,9 @@ static bool path_matches(const char *pattern, const struct uri *uri, struct rout
         if (i >= uri->segment_count || i >= URI_SEGMENTS_MAX) {
             return false;
         }
+        if (is_place(pattern, len, "{path}")) {
+            return uri->segment_count <= URI_SEGMENTS_MAX;
+        }
         if (is_place(pattern, len, "{id}")) {
             m->id = uri->segment[i];
         } else if (is_place(pattern, len, "{name}")) {

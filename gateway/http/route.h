@@ -25,7 +25,7 @@ enum route_body {
 
 struct route {
     const char *method;
-    const char *path; /* "{id}" and "{name}" stand for one segment each */
+    const char *path; /* "{id}" and "{name}" stand for one segment each, "{path}" for the rest */
     const char *operation_id;
     handler_fn *handler;
     const char *scope;

@@ -214,9 +214,9 @@ class Gate:
                     if operation.id in self.operations:
                         raise Breach(f"the operationId {operation.id} appears twice")
                     methods[method.upper()] = self.operations[operation.id] = operation
-            parts = re.split(r"\{[^}]*\}", template)
-            self._paths.append((re.compile("[^/]+".join(map(re.escape, parts)) + r"\Z"),
-                                template, methods))
+            pattern = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template.removesuffix("{path}")))
+            rest = "[^/]+(/[^/]+)*" if template.endswith("{path}") else ""
+            self._paths.append((re.compile(pattern + rest + r"\Z"), template, methods))
         self._paths.sort(key=lambda row: row[1].count("{"))
 
     # ---- one answer

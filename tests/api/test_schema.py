@@ -304,6 +304,8 @@ GOOD = [
     ("getReadiness", "GET", "/readyz", 200, headers(), body(READY)),
     ("getReadiness", "GET", "/readyz", 503, headers(), body(changed(READY, status="not_ready"))),
     ("getOpenapi", "GET", "/openapi.json", 200, headers(), body(DOCUMENT)),
+    ("getDashboard", "GET", "/", 200, headers("text/html; charset=utf-8"), b"<!doctype html>"),
+    ("getDashboardFile", "GET", "/ui/0/views/now.js", 200, headers("text/javascript; charset=utf-8"), b""),
     (None, "GET", "/v1/nothing", 404, problem_headers(), body(problem())),
     (None, "PUT", JOB_PATH, 405, problem_headers(Allow="GET, HEAD, PATCH, DELETE, OPTIONS"),
      body(problem("method_not_allowed"))),

@@ -57,7 +57,12 @@ static void test_find(void **state)
         {"OPTIONS", "/v1/jobs", NULL, "POST, GET, HEAD, OPTIONS"},
         {"get", "/livez", NULL, NULL},
         {"TRACE", "/livez", NULL, "GET, HEAD, OPTIONS"},
-        {"GET", "/", NULL, ""},
+        {"GET", "/", "getDashboard", "GET, HEAD, OPTIONS"},
+        {"GET", "/ui/0/a.js", "getDashboardFile", "GET, HEAD, OPTIONS"},
+        {"GET", "/ui/0/a/b/c/d/e/f", "getDashboardFile", NULL},
+        {"GET", "/ui/0/a/b/c/d/e/f/g", NULL, ""}, /* more parts than are read */
+        {"GET", "/ui/0", NULL, ""},
+        {"POST", "/ui/0/a.js", NULL, "GET, HEAD, OPTIONS"},
         {"GET", "/nope", NULL, ""},
         {"GET", "/livez/", NULL, ""},
         {"GET", "//livez", NULL, ""},
