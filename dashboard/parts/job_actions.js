@@ -1,0 +1,35 @@
+// What one can do with a job, from wherever it is shown.
+import { patch, post } from "../lib/api.js";
+import { go, to } from "../lib/router.js";
+import { refreshJobs } from "../lib/jobs.js";
+import { tellProblem, toast } from "../lib/toast.js";
+import { jobName } from "../lib/format.js";
+
+async function attempt(action) {
+  try {
+    return await action();
+  } catch (problem) {
+    tellProblem(problem);
+    return null;
+  }
+}
+
+export const cancelJob = (job) => attempt(async () => {
+  await post(`/v1/jobs/${job.id}/cancel`);
+  refreshJobs();
+});
+
+export const setPriority = (job, priority) => attempt(async () => {
+  await patch(`/v1/jobs/${job.id}`, { priority: Math.max(-100, Math.min(100, priority)) });
+  refreshJobs();
+});
+
+// A new job like this one; with another seed, when `change` does not say otherwise.
+export const runAgain = (job, change = { seed: "random" }) => attempt(async () => {
+  const next = await post(`/v1/jobs/${job.id}/retry`, change);
+  toast(`Runs again: ${jobName(job)}`, { action: { label: "Show", run: () => go(to("jobs", next.id)) } });
+  refreshJobs();
+  return next;
+});
+
+export const star = (job, starred) => attempt(() => patch(`/v1/jobs/${job.id}`, { starred }));
