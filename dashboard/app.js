@@ -7,10 +7,14 @@ import { to, useRoute } from "./lib/router.js";
 import { nextTheme, theme } from "./lib/theme.js";
 import { Empty, Icon, Toasts } from "./parts/basics.js";
 import { Now } from "./views/now.js";
+import { Gallery } from "./views/gallery.js";
+import { Jobs } from "./views/jobs.js";
 
 // name: [title, view]. A view gets the route's id and query. The first ones are at the foot of a phone.
 const VIEWS = {
   now: ["Now", Now],
+  gallery: ["Gallery", Gallery],
+  jobs: ["Jobs", Jobs],
 };
 const AT_THE_FOOT = 4;
 
