@@ -269,6 +269,7 @@ def test_no_identify_is_left(chats):
     told = chat.fake.requests("GET /gateway/bot")[0]["at"]
     identified = wait_for(lambda: chat.adapter.events("gateway_ready"))
     assert identified and time.time() - told >= 2.9 and first["identify"]
+    wait_for(lambda: chat.adapter.events("commands"), what="the commands")
     works(chat)
 
 
