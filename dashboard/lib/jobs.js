@@ -16,6 +16,7 @@ export const openJobs = createStore({ isKnown: false, jobs: new Map(), cut: fals
 export const backends = createStore(null);
 
 let refreshTimer = 0;
+let isRecentFilled = false;
 
 const isOlder = (a, b) => a !== undefined && b !== undefined && a < b;
 
@@ -64,6 +65,16 @@ function replaceAll(jobs, cut) {
   }));
 }
 
+// What ended before one looked on; once.
+async function fillRecent() {
+  const { data } = await get("/v1/jobs", { status: ENDED.join(","), limit: RECENT_MAX });
+  isRecentFilled = true;
+  openJobs.set((now) => {
+    const seen = new Set(now.recent.map((job) => job.id));
+    return { ...now, recent: [...now.recent, ...data.filter((job) => !seen.has(job.id))].slice(0, RECENT_MAX) };
+  });
+}
+
 // Asks for all that is open. Harmless at any time.
 export async function refreshJobs() {
   clearTimeout(refreshTimer);
@@ -76,6 +87,7 @@ export async function refreshJobs() {
     const ended = new Set(openJobs.get().recent.filter((job) => !began.has(job.id)).map((job) => job.id));
     replaceAll(list.data.filter((job) => !ended.has(job.id)), list.has_more);
     backends.set(servers.data);
+    await (isRecentFilled || fillRecent());
   } catch {
     // liveState tells of it
   }

@@ -1,9 +1,11 @@
 // What one can do with a job, from wherever it is shown.
+import { html } from "../lib/html.js";
 import { patch, post } from "../lib/api.js";
 import { go, to } from "../lib/router.js";
 import { refreshJobs } from "../lib/jobs.js";
 import { tellProblem, toast } from "../lib/toast.js";
 import { jobName } from "../lib/format.js";
+import { Icon } from "./basics.js";
 
 async function attempt(action) {
   try {
@@ -24,8 +26,8 @@ export const setPriority = (job, priority) => attempt(async () => {
   refreshJobs();
 });
 
-// A new job like this one; with another seed, when `change` does not say otherwise.
-export const runAgain = (job, change = { seed: "random" }) => attempt(async () => {
+// A new job like this one. What came as a whole workflow can only be repeated; a template is given another seed.
+export const runAgain = (job, change = job.template ? { seed: "random" } : {}) => attempt(async () => {
   const next = await post(`/v1/jobs/${job.id}/retry`, change);
   toast(`Runs again: ${jobName(job)}`, { action: { label: "Show", run: () => go(to("jobs", next.id)) } });
   refreshJobs();
@@ -33,3 +35,6 @@ export const runAgain = (job, change = { seed: "random" }) => attempt(async () =
 });
 
 export const star = (job, starred) => attempt(() => patch(`/v1/jobs/${job.id}`, { starred }));
+
+export const RunAgain = ({ job }) => html`<button type="button" onClick=${() => runAgain(job)}>
+  <${Icon} name=${job.template ? "dice" : "again"} /> ${job.template ? "Vary" : "Run again"}</button>`;

@@ -4,10 +4,10 @@ import { get } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { go, to } from "../lib/router.js";
 import { jobName } from "../lib/format.js";
-import { Icon, Loaded, Time } from "./basics.js";
+import { Icon, Loaded, Time, Toasts } from "./basics.js";
 import { DownloadLink, OutputFacts, OutputView } from "./outputs.js";
 import { UseAsInput } from "./use_as_input.js";
-import { runAgain, star } from "./job_actions.js";
+import { RunAgain, star } from "./job_actions.js";
 
 const ZOOM_MAX = 8;
 const ZOOM_STEP = 1.4;
@@ -54,7 +54,7 @@ function Shown({ job, output, zoom, setZoom, reload }) {
   return html`<${Zoom} zoom=${zoom} setZoom=${setZoom}><${OutputView} output=${output} /><//>
     <aside class="viewer-side"><h2 id="viewer-title">${jobName(job)}</h2><p><${OutputFacts} output=${output} /></p>
       <div class="actions"><${DownloadLink} output=${output} />
-        <button type="button" onClick=${() => runAgain(job)}><${Icon} name="dice" /> Vary</button><${UseAsInput} output=${output} />
+        <${RunAgain} job=${job} /><${UseAsInput} output=${output} />
         <button type="button" aria-pressed=${job.starred} onClick=${() => star(job, !job.starred).then(reload)}><${Icon} name="star" /> ${job.starred ? "Starred" : "Star"}</button>
         <a class="button" href=${to("jobs", job.id)}>The job</a></div>
       <${Facts} job=${job} /></aside>`;
@@ -89,5 +89,6 @@ export function Viewer({ place, earlier, later, onClose }) {
       return output ? html`<${Shown} job=${known} output=${output} zoom=${zoom} setZoom=${setZoom} reload=${job.reload} />` : html`<p>There is no such result any more.</p>`;
     }}<//>
     <div class="viewer-steps">${earlier && html`<a class="button" href=${earlier}>← Newer</a>`}${later && html`<a class="button" href=${later}>Older →</a>`}</div>
+    <${Toasts} />
   </dialog>`;
 }

@@ -13,7 +13,7 @@ import { Preview } from "../parts/preview.js";
 import { Confirm } from "../parts/confirm.js";
 import { UseAsInput } from "../parts/use_as_input.js";
 import { WorkflowGraph } from "../parts/workflow_graph.js";
-import { cancelJob, runAgain, star } from "../parts/job_actions.js";
+import { RunAgain, cancelJob, runAgain, star } from "../parts/job_actions.js";
 import { REMEDIES } from "../lib/remedies.js";
 
 function Failure({ error, retry }) {
@@ -78,7 +78,7 @@ function Actions({ job, onDelete }) {
   const isOpen = !ENDED.includes(job.status);
   return html`<div class="actions">
     ${isOpen && html`<button type="button" class="danger" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}><${Icon} name="close" /> Stop</button>`}
-    <button type="button" onClick=${() => runAgain(job)}><${Icon} name="dice" /> Vary</button>
+    <${RunAgain} job=${job} />
     ${job.template && html`<a class="button" href=${to("new", job.template, { from: job.id })}><${Icon} name="again" /> Change and run</a>`}
     <button type="button" aria-pressed=${job.starred} title="Starred jobs are kept for ever" onClick=${() => star(job, !job.starred)}><${Icon} name="star" /> ${job.starred ? "Starred" : "Star"}</button>
     <a class="button" href=${`/v1/jobs/${job.id}/workflow`} download=${`${job.id}.json`}><${Icon} name="download" /> Workflow</a>
@@ -112,7 +112,7 @@ function Whole({ job }) {
       <${Actions} job=${job} onDelete=${() => setAsking(true)} /></header>
     <div class="job-columns"><div>
       ${!ENDED.includes(job.status) && html`<${Running} job=${job} />`}
-      ${job.error && html`<${Failure} error=${job.error} retry=${() => runAgain(job, { seed: "same" })} />`}
+      ${job.error && html`<${Failure} error=${job.error} retry=${() => runAgain(job, job.template ? { seed: "same" } : {})} />`}
       ${job.outputs.length > 0 && html`<${Outputs} outputs=${job.outputs} />`}
       ${job.warnings.map((warning) => html`<p class="warning" key=${warning.code}>${warning.message ?? warning.detail}</p>`)}
       </div><div><${Settings} job=${job} /><${Timeline} job=${job} /></div></div>

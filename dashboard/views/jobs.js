@@ -17,18 +17,19 @@ const FILTERS = ["status", "template", "backend", "tag", "q", "starred", "parent
 const PAGE = 100;
 const SOON_MS = 500;
 
+// No <table>: the browser can leave out rows that are not on the screen only when they are boxes of their own.
 const Row = memo(({ job }) => {
   const picture = job.outputs.find((output) => output.primary && hasThumbnail(output));
-  return html`<tr onClick=${(event) => event.target.closest("a") === null && go(to("jobs", job.id))}>
-    <td class="thumb">${picture ? html`<img src=${thumbnail(picture)} alt="" loading="lazy" />` : html`<span class="thumb-none"></span>`}</td>
-    <td class="name"><a href=${to("jobs", job.id)}>${jobName(job)}</a>
-      <span class="muted small">${[job.template ?? "raw workflow", ...job.tags.map((tag) => `#${tag}`)].join(" · ")}</span></td>
-    <td><${Status} status=${job.status} />${job.progress && html`<${Bar} value=${job.progress.value} label=${`Progress of ${jobName(job)}`} />`}
-      ${job.error && html`<span class="small error-code">${job.error.code}</span>`}</td>
-    <td class="wide muted">${job.backend ?? "–"}</td>
-    <td class="wide numeric">${duration(job.metrics?.execution_ms)}</td>
-    <td class="muted"><${Time} at=${job.created_at} /></td>
-  </tr>`;
+  return html`<div role="row" class="job-row" onClick=${(event) => event.target.closest("a") === null && go(to("jobs", job.id))}>
+    <span role="cell" class="thumb">${picture ? html`<img src=${thumbnail(picture)} alt="" loading="lazy" />` : html`<span class="thumb-none"></span>`}</span>
+    <span role="cell" class="name"><a href=${to("jobs", job.id)}>${jobName(job)}</a>
+      <span class="muted small">${[job.template ?? "raw workflow", ...job.tags.map((tag) => `#${tag}`)].join(" · ")}</span></span>
+    <span role="cell"><${Status} status=${job.status} />${job.progress && html`<${Bar} value=${job.progress.value} label=${`Progress of ${jobName(job)}`} />`}
+      ${job.error && html`<span class="small error-code">${job.error.code}</span>`}</span>
+    <span role="cell" class="wide muted">${job.backend ?? "–"}</span>
+    <span role="cell" class="wide numeric">${duration(job.metrics?.execution_ms)}</span>
+    <span role="cell" class="muted"><${Time} at=${job.created_at} /></span>
+  </div>`;
 });
 
 // What an event tells, put over what is known. The list itself is asked for anew when a job came or went.
@@ -88,9 +89,10 @@ function List({ query }) {
 
   useLiveRows(pages);
   return html`<${Filters} query=${query} />
-    ${pages.items.length > 0 && html`<div class="table-frame"><table class="jobs-table">
-      <thead><tr><th><span class="hidden">Picture</span></th><th>Job</th><th>State</th><th class="wide">ComfyUI</th><th class="wide">Ran</th><th>Accepted</th></tr></thead>
-      <tbody>${pages.items.map((job) => html`<${Row} job=${job} key=${job.id} />`)}</tbody></table></div>`}
+    ${pages.items.length > 0 && html`<div role="table" class="jobs-table" aria-label="Jobs">
+      <div role="row" class="job-row job-head-row"><span role="columnheader" class="thumb"><span class="hidden">Picture</span></span><span role="columnheader">Job</span><span role="columnheader">State</span>
+        <span role="columnheader" class="wide">ComfyUI</span><span role="columnheader" class="wide">Ran</span><span role="columnheader">Accepted</span></div>
+      ${pages.items.map((job) => html`<${Row} job=${job} key=${job.id} />`)}</div>`}
     ${pages.items.length === 0 && !pages.isLoading && !pages.problem && (isFiltered
       ? html`<${Empty} title="No job is like that"><a class="button" href=${to("jobs")}>Show all</a><//>`
       : html`<${Empty} title="There are no jobs yet"><a class="button primary" href=${to("new")}>Make the first</a><//>`)}
