@@ -267,7 +267,8 @@ static void on_event(void *arg, const char *type, const char *job, const cJSON *
     } else if (strcmp(type, "job.preview") == 0) {
         t->has_new_preview = true;
         track_plan_edit(t);
-    } else if (strncmp(type, "job.", 4) == 0 && strcmp(type, "job.output") != 0) {
+    } else if (strncmp(type, "job.", 4) == 0 && strcmp(type, "job.output") != 0 &&
+               strcmp(type, "job.updated") != 0) { /* the echo of what we note in its metadata */
         track_read(t);
     }
 }

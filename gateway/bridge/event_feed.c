@@ -5,6 +5,9 @@
  * last_seq tells a reader of one job that nothing of the ring is for it, without a look
  * at the ring.
  *
+ * What somebody has changed by hand has a small ring of its own: it is neither replaced by what comes after it, nor
+ * kept for who comes later.
+ *
  * Whoever must be woken is taken off all lists under the lock and called after it is
  * released, like the hub does it.
  */
@@ -18,6 +21,7 @@
 
 #define RING_EVENTS 4096
 #define RING_BYTES  (32U << 20)
+#define UPDATES     256
 
 enum slot { SLOT_PROGRESS, SLOT_PREVIEW, SLOT_COUNT };
 
@@ -26,7 +30,8 @@ struct feed_topic {
     int64_t readers;        /* entered */
     struct list parked;     /* feed_reader.parked */
     int64_t last_seq;       /* no durable event of the job is newer */
-    int64_t last_passing;   /* nor a passing one */
+    int64_t last_passing;   /* nor a passing one, */
+    int64_t last_update;    /* nor an update */
     struct list in_passing; /* event_feed.passing, while a slot is filled */
     struct {
         struct event event;
@@ -47,6 +52,8 @@ struct event_feed {
     struct list passing; /* topics with passing events */
     int64_t passed;      /* passing events so far */
     int64_t moves;
+    struct event update[UPDATES];
+    int64_t updates; /* so far */
 
     struct list parked; /* readers of all jobs */
     struct wheel wheel;
@@ -136,6 +143,9 @@ void event_feed_free(struct event_feed *f)
     map_free(f->topics);
     for (size_t i = 0; i < RING_EVENTS; i++) {
         event_clear(&f->ring[i]);
+    }
+    for (size_t i = 0; i < UPDATES; i++) {
+        event_clear(&f->update[i]);
     }
     (void)pthread_mutex_destroy(&f->lock);
     free(f);
@@ -230,8 +240,10 @@ static bool has_news(const struct event_feed *f, const struct feed_reader *r)
 {
     int64_t seq = r->topic != NULL ? r->topic->last_seq : f->range.newest;
     int64_t passing = r->topic != NULL ? r->topic->last_passing : f->passed;
+    int64_t updates = r->topic != NULL ? r->topic->last_update : f->updates;
 
-    return f->is_closed || seq > r->seq || (r->wants_passing && passing > r->passing) ||
+    return f->is_closed || seq > r->seq ||
+           (r->wants_passing && (passing > r->passing || updates > r->updates)) ||
            (r->wants_moves && f->moves > r->moves);
 }
 
@@ -266,6 +278,7 @@ bool event_feed_enter(struct event_feed *f, struct feed_reader *r)
         r->seq = r->seq < 0 ? f->range.newest : r->seq;
         r->passing = 0;
         r->moves = f->moves;
+        r->updates = f->updates;
         r->topic = id_is_none(r->job) ? NULL : topic_get(f, r->job);
         if (r->topic != NULL) {
             r->topic->readers++;
@@ -330,6 +343,25 @@ static size_t take_slots(const struct feed_topic *t, int64_t after, struct event
     return count;
 }
 
+/* What does not fit is left for the next time. */
+static size_t take_updates(struct event_feed *f, struct feed_reader *r, struct event *out,
+                           size_t max)
+{
+    size_t count = 0;
+
+    if (r->updates < f->updates - UPDATES) {
+        r->updates = f->updates - UPDATES;
+    }
+    while (r->updates < f->updates && count < max) {
+        const struct event *event = &f->update[r->updates++ % UPDATES];
+
+        if (r->topic == NULL || id_eq(event->job, r->job)) {
+            out[count++] = event_ref(event);
+        }
+    }
+    return count;
+}
+
 size_t event_feed_take_passing(struct event_feed *f, struct feed_reader *r, struct event *out,
                                size_t max)
 {
@@ -345,6 +377,7 @@ size_t event_feed_take_passing(struct event_feed *f, struct feed_reader *r, stru
         }
     }
     r->passing = f->passed;
+    count += take_updates(f, r, out + count, max - count);
     unlock(f);
     return count;
 }
@@ -425,6 +458,20 @@ static void put_durable(struct event_feed *f, const struct event *event, struct 
     }
 }
 
+static void put_update(struct event_feed *f, const struct event *event, struct list *woken)
+{
+    struct feed_topic *t = map_get(f->topics, event->job.text);
+    struct event *place = &f->update[f->updates++ % UPDATES];
+
+    event_clear(place);
+    *place = *event;
+    collect(&f->parked, woken, wants_passing);
+    if (t != NULL) {
+        t->last_update = f->updates;
+        collect(&t->parked, woken, wants_passing);
+    }
+}
+
 static void put_passing(struct event_feed *f, const struct event *event, struct list *woken)
 {
     struct feed_topic *t = topic_get(f, event->job);
@@ -450,6 +497,8 @@ void event_feed_put(struct event_feed *f, struct event *event)
     lock(f);
     if (event_is_durable(event->type)) {
         put_durable(f, event, &woken);
+    } else if (event_is_update(event->type)) {
+        put_update(f, event, &woken);
     } else {
         put_passing(f, event, &woken);
     }

@@ -38,20 +38,21 @@ void event_feed_free(struct event_feed *f); /* after all readers have left; NULL
 struct feed_reader {
     struct id job;                       /* whose events; none = all */
     int64_t seq;                         /* the last durable event that is done with */
-    bool wants_passing;                  /* progress and previews */
+    bool wants_passing;                  /* progress, previews, updates */
     bool wants_moves;                    /* to be woken when places in the queue have changed */
     void (*wake)(struct feed_reader *r); /* called once for each parking, on any thread, unlocked */
 
     int64_t passing; /* likewise of passing ones; the feed's count */
     int64_t moves;
+    int64_t updates;
     struct feed_topic *topic;
     struct list parked; /* of the topic, or of all */
     struct wheel_entry deadline;
     bool is_parked;
 };
 
-/* False when too many listen, or the feed is closed. Begins with the newest passing events there are, and, when
- * r->seq is negative, behind the newest durable one. */
+/* False when too many listen, or the feed is closed. Begins with the newest passing events there are,
+ * behind all updates, and, when r->seq is negative, behind the newest durable event. */
 bool event_feed_enter(struct event_feed *f, struct feed_reader *r) MUST_CHECK;
 void event_feed_leave(struct event_feed *f, struct feed_reader *r); /* is not parked */
 
@@ -62,7 +63,8 @@ enum feed_take {
 /* Gives up to `max` durable events that follow r->seq, and moves r behind them. The caller owns them. */
 enum feed_take event_feed_take(struct event_feed *f, struct feed_reader *r, struct event *out,
                                size_t max, size_t *out_count) MUST_CHECK;
-/* The same of passing ones that are newer than those the reader has seen; what does not fit is dropped. */
+/* The same of passing ones that are newer than those the reader has seen. What does not fit is dropped, but for
+ * updates. */
 size_t event_feed_take_passing(struct event_feed *f, struct feed_reader *r, struct event *out,
                                size_t max) MUST_CHECK;
 /* True, once, when places in the queue have changed since the reader asked last. */
@@ -88,7 +90,8 @@ void event_feed_begin(struct event_feed *f, struct feed_range range) ON_ENGINE;
 void event_feed_forgotten(struct event_feed *f, int64_t oldest) ON_ENGINE;
 /* Takes over the event. Durable: its number is one more than that of the last; without a text, which is worth
  * making only for who listens, it is read from the store. Passing: it takes the place of the one of its kind and
- * job; those of a job are forgotten when its attempt ends. */
+ * job; those of a job are forgotten when its attempt ends. An update is told to who listens now, unless he is some
+ * hundred of them behind. */
 void event_feed_put(struct event_feed *f, struct event *event) ON_ENGINE;
 /* Places in the queue have changed. */
 void event_feed_moved(struct event_feed *f) ON_ENGINE;

@@ -52,8 +52,7 @@ struct hub {
     int64_t moved_from;
 
     struct bytes *backends;
-    int backends_up;
-    int backends_total;
+    struct backend_counts backend_counts;
 
     struct node_info **nodes; /* of each backend; NULL = it has told nothing */
     size_t nodes_count;
@@ -363,14 +362,13 @@ struct bytes *hub_preview(struct hub *h, struct id job, const char **mime, int64
     return image;
 }
 
-struct bytes *hub_backends(struct hub *h, int *up, int *total)
+struct bytes *hub_backends(struct hub *h, struct backend_counts *counts)
 {
     struct bytes *json = NULL;
 
     lock(h);
     json = bytes_ref(h->backends);
-    *up = h->backends_up;
-    *total = h->backends_total;
+    *counts = h->backend_counts;
     unlock(h);
     return json;
 }
@@ -467,13 +465,12 @@ void hub_set_preview(struct hub *h, struct id job, struct bytes *image, const ch
     unlock(h);
 }
 
-void hub_set_backends(struct hub *h, struct bytes *json, int up, int total)
+void hub_set_backends(struct hub *h, struct bytes *json, const struct backend_counts *counts)
 {
     lock(h);
     bytes_unref(h->backends);
     h->backends = json;
-    h->backends_up = up;
-    h->backends_total = total;
+    h->backend_counts = *counts;
     unlock(h);
 }
 

@@ -48,8 +48,15 @@ int64_t hub_position(struct hub *h, struct id job);
 int64_t hub_queue_length(struct hub *h);
 /* Newest preview; NULL while there is none. Gives a reference; *mime is a constant. */
 struct bytes *hub_preview(struct hub *h, struct id job, const char **mime, int64_t *seq) MUST_CHECK;
-/* The answer of GET /v1/backends; gives a reference. Counts for /readyz. NULL before the first. */
-struct bytes *hub_backends(struct hub *h, int *up, int *total) MUST_CHECK;
+/* For /readyz. */
+struct backend_counts {
+    int total;
+    int up;
+    int draining;         /* of those that are up */
+    int64_t paused_since; /* wall clock; 0 = the queue is not paused */
+};
+/* The answer of GET /v1/backends; gives a reference. NULL, and nothing counted, before the first. */
+struct bytes *hub_backends(struct hub *h, struct backend_counts *counts) MUST_CHECK;
 /* What the ComfyUI of that index in the settings has, as it told last, even if it is down now; NULL
  * while it has told nothing. Gives a reference. */
 struct node_info *hub_nodes(struct hub *h, size_t backend) MUST_CHECK;
@@ -93,7 +100,8 @@ void hub_touch(struct hub *h, struct id job, bool has_ended) ON_ENGINE;
 /* Takes over the reference to image; mime is a constant. */
 void hub_set_preview(struct hub *h, struct id job, struct bytes *image, const char *mime,
                      int64_t seq) ON_ENGINE;
-void hub_set_backends(struct hub *h, struct bytes *json, int up, int total) ON_ENGINE;
+void hub_set_backends(struct hub *h, struct bytes *json, const struct backend_counts *counts)
+    ON_ENGINE;
 /* Takes over the reference; nodes is not NULL. */
 void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes) ON_ENGINE;
 

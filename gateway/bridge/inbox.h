@@ -34,6 +34,7 @@ enum cmd_kind {
     CMD_ASSET_DELETE,
     CMD_PREFERENCE_PUT,
     CMD_PREFERENCE_DELETE,
+    CMD_HOLD,
     CMD_REFRESH_NODES /* every ComfyUI is asked anew what it has; answered before they are */
 };
 
@@ -53,12 +54,16 @@ struct cmd {
     const struct asset *asset; /* ASSET_PUT */
     struct id asset_id;        /* ASSET_DELETE */
     struct preference preference; /* PREFERENCE_PUT; its key for PREFERENCE_DELETE */
+    const char *hold_backend;     /* HOLD: its name in the settings; "" = the whole queue */
+    bool is_held;                 /* HOLD: stopped, else let go on */
+    int64_t hold_since;           /* HOLD: now, wall clock */
     bool if_there;                /* PREFERENCE_PUT: only in the place of another */
     bool if_new;                  /* PREFERENCE_PUT: only where there is none */
 
     /* What came of it. */
-    enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, PRECONDITION_FAILED, VALIDATION_ERROR,
-                          IDEMPOTENCY_KEY_REUSE, QUOTA_EXCEEDED, QUEUE_FULL, SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
+    enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, JOB_NOT_WAITING, PRECONDITION_FAILED,
+                          VALIDATION_ERROR, IDEMPOTENCY_KEY_REUSE, QUOTA_EXCEEDED, QUEUE_FULL,
+                          SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
     char detail[320]; /* as long as struct err keeps it */
     bool is_replay;   /* SUBMIT: `job` names the job of the first request */
     bool had_ended;   /* CANCEL: nothing was left to cancel */

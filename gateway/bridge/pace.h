@@ -11,7 +11,7 @@
 
 struct pace_of_queue {
     _Atomic int64_t usual_ms; /* of a job inside ComfyUI; 0 = not known */
-    atomic_int lanes;         /* ComfyUIs that are up */
+    atomic_int lanes;         /* ComfyUIs that get jobs */
 };
 
 static inline void pace_set(struct pace_of_queue *p, int64_t usual_ms, int lanes)

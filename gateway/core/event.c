@@ -46,6 +46,12 @@ bool event_is_durable(enum event_type type)
     return TYPE[type].is_durable;
 }
 
+bool event_is_update(enum event_type type)
+{
+    return type == EVENT_JOB_UPDATED || type == EVENT_BACKEND_UPDATED ||
+           type == EVENT_QUEUE_UPDATED;
+}
+
 bool event_is_end(enum event_type type)
 {
     return type == EVENT_JOB_SUCCEEDED || type == EVENT_JOB_FAILED || type == EVENT_JOB_CANCELED ||
@@ -90,6 +96,22 @@ static bool is_requeued(const struct job_row *old, const struct job_row *now)
            now->attempt >= old->attempt;
 }
 
+static bool differs(const char *a, const char *b)
+{
+    return (a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0);
+}
+
+/* By a PATCH: nothing else changes these. */
+static size_t update_of(const struct job_row *old, const struct job_row *now, enum event_type *out)
+{
+    out[0] = EVENT_JOB_UPDATED;
+    return old->priority != now->priority || old->is_starred != now->is_starred ||
+                   differs(old->title, now->title) || differs(old->tags_json, now->tags_json) ||
+                   differs(old->metadata_json, now->metadata_json)
+               ? 1
+               : 0;
+}
+
 size_t event_of_change(const struct job_row *old, const struct job_row *now, size_t outputs,
                        enum event_type out[EVENT_CHANGES_MAX])
 {
@@ -100,7 +122,7 @@ size_t event_of_change(const struct job_row *old, const struct job_row *now, siz
         return 1;
     }
     if (job_has_ended(old->status)) {
-        return 0;
+        return update_of(old, now, out);
     }
     if (job_has_ended(now->status)) {
         return end_of(now, outputs, out);
@@ -113,7 +135,8 @@ size_t event_of_change(const struct job_row *old, const struct job_row *now, siz
     if (now->status == JOB_CANCELING && old->status != JOB_CANCELING) {
         out[count++] = EVENT_JOB_CANCELING;
     }
-    return count;
+    /* The others tell the new title, too. */
+    return count > 0 ? count : update_of(old, now, out);
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -128,24 +151,43 @@ static void write_deleted(struct json_out *o, const struct job_row *row)
     job_summary_json(o, NULL, &rest, NULL);
 }
 
+/* Only what it can have changed: put over what a listener knows, it takes nothing away. */
+static void write_updated(struct json_out *o, const struct job_row *row)
+{
+    jo_obj(o, NULL);
+    jo_int(o, "version", row->version);
+    jo_str(o, "title", row->title);
+    jo_raw(o, "tags", span_of(row->tags_json));
+    jo_raw(o, "metadata", span_of(row->metadata_json));
+    jo_int(o, "priority", row->priority);
+    jo_bool(o, "starred", row->is_starred);
+    jo_end(o);
+}
+
 void event_job_data(struct json_out *o, enum event_type type, const struct job_row *row,
                     const struct job_outputs *outputs)
 {
     if (type == EVENT_JOB_DELETED) {
         write_deleted(o, row);
+    } else if (type == EVENT_JOB_UPDATED) {
+        write_updated(o, row);
     } else {
         job_summary_json(o, NULL, row, outputs);
     }
 }
 
-void event_backend_data(struct json_out *o, const char *name, bool is_up, const char *reason,
-                        int64_t since)
+void event_backend_data(struct json_out *o, const char *name, const struct backend_state *state)
 {
     jo_obj(o, NULL);
     jo_str(o, "name", name);
-    jo_str(o, "status", is_up ? "up" : "down");
-    jo_str(o, "reason", is_up ? NULL : reason);
-    jo_time(o, "since", since);
+    backend_state_json(o, state);
+    jo_end(o);
+}
+
+void event_queue_data(struct json_out *o, int64_t paused_since)
+{
+    jo_obj(o, NULL);
+    jo_time(o, "paused_since", paused_since);
     jo_end(o);
 }
 

@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "base/json_out.h"
 #include "base/span.h"
+#include "core/backend_state.h"
 #include "core/job.h"
 
 enum event_type {
@@ -33,6 +34,8 @@ enum event_type {
 const char *event_type_word(enum event_type type);
 bool event_type_parse(struct span word, enum event_type *out) MUST_CHECK;
 bool event_is_durable(enum event_type type);
+/* Passing, of what somebody has changed by hand. */
+bool event_is_update(enum event_type type);
 /* The job's end, or its removal. */
 bool event_is_end(enum event_type type);
 
@@ -54,15 +57,16 @@ struct event_row {
 };
 
 /* `data` of a durable event of this job: all that a listener needs to show it, and nothing of its input.
- * Of a deleted job only what tells which one it was. `outputs` NULL = none. */
+ * Of a deleted job only what tells which one it was, of JOB_UPDATED only what it may have changed.
+ * `outputs` NULL = none. */
 void event_job_data(struct json_out *o, enum event_type type, const struct job_row *row,
                     const struct job_outputs *outputs);
-void event_backend_data(struct json_out *o, const char *name, bool is_up, const char *reason,
-                        int64_t since);
+void event_backend_data(struct json_out *o, const char *name, const struct backend_state *state);
 /* `data` of passing events. */
 void event_progress_data(struct json_out *o, const struct job_progress *progress);
 void event_preview_data(struct json_out *o, struct id job, int64_t seq);
 void event_position_data(struct json_out *o, int64_t position);
+void event_queue_data(struct json_out *o, int64_t paused_since);
 
 struct event {
     int64_t seq; /* 0 = passing */

@@ -50,11 +50,14 @@ struct job_patch {
     char *metadata_patch_json; /* merge patch: null removes a key */
     bool has_starred;
     bool is_starred;
+    bool has_priority;
+    int priority;
 };
 enum errc job_patch_parse(struct span body, struct json_limits limits, struct job_patch *out,
                           struct err *e) MUST_CHECK;
-/* Applies the patch to row; VALIDATION_ERROR when metadata would grow past its limits.
- * *changed tells whether anything differs. The version is not touched. */
+/* Applies the patch to row; VALIDATION_ERROR when metadata would grow past its limits,
+ * JOB_NOT_WAITING when the priority would be another and the job has been given to a ComfyUI, or has
+ * ended. Then nothing of it is applied. *changed tells whether anything differs. The version is not touched. */
 enum errc job_patch_apply(const struct job_patch *patch, struct job_row *row, bool *changed,
                           struct err *e) MUST_CHECK;
 void job_patch_clear(struct job_patch *p);

@@ -36,9 +36,19 @@ static void patch_starred(struct intake *in, json_ref value)
     }
 }
 
+static void patch_priority(struct intake *in, json_ref value)
+{
+    int64_t number = 0;
+
+    if (intake_integer(in, value, JOB_PRIORITY_MIN, JOB_PRIORITY_MAX, &number)) {
+        in->patch->has_priority = true;
+        in->patch->priority = (int)number;
+    }
+}
+
 static const struct member patch_members[] = {
-    {"title", patch_title},     {"tags", patch_tags}, {"metadata", patch_metadata},
-    {"starred", patch_starred}, {NULL, NULL},
+    {"title", patch_title},     {"tags", patch_tags},         {"metadata", patch_metadata},
+    {"starred", patch_starred}, {"priority", patch_priority}, {NULL, NULL},
 };
 
 enum errc job_patch_parse(struct span body, struct json_limits limits, struct job_patch *out,
@@ -128,12 +138,29 @@ static bool replace(char **slot, char *text)
     return !is_same;
 }
 
+/* What has left the queue is not moved in it. The same priority again is no move. */
+static enum errc check_priority(const struct job_patch *patch, const struct job_row *row,
+                                struct err *e)
+{
+    if (!patch->has_priority || patch->priority == row->priority || row->phase == PHASE_WAITING) {
+        return ERR_NONE;
+    }
+    return err_set(e, ERR_JOB_NOT_WAITING,
+                   row->phase == PHASE_NONE
+                       ? "The job has ended; its priority means nothing any more."
+                       : "The job has been given to a ComfyUI already; its priority can be changed "
+                         "only while it waits.");
+}
+
 enum errc job_patch_apply(const struct job_patch *patch, struct job_row *row, bool *changed,
                           struct err *e)
 {
     AUTO(free_ptr) char *metadata = NULL;
     size_t keys = 0;
 
+    if (check_priority(patch, row, e) != ERR_NONE) {
+        return ERR_JOB_NOT_WAITING;
+    }
     if (patch->has_metadata) {
         metadata = merge_metadata(row->metadata_json, patch->metadata_patch_json, &keys);
     }
@@ -154,6 +181,10 @@ enum errc job_patch_apply(const struct job_patch *patch, struct job_row *row, bo
     if (patch->has_starred) {
         *changed |= row->is_starred != patch->is_starred;
         row->is_starred = patch->is_starred;
+    }
+    if (patch->has_priority) {
+        *changed |= row->priority != patch->priority;
+        row->priority = patch->priority;
     }
     return ERR_NONE;
 }

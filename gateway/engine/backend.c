@@ -80,7 +80,7 @@ bool backend_hears(const struct live_job *j)
 
 bool backend_takes_work(const struct backend *b)
 {
-    return b->status == BACKEND_UP && b->is_known && b->has_ws_tried &&
+    return b->status == BACKEND_UP && b->draining_since == 0 && b->is_known && b->has_ws_tried &&
            clock_mono_ms() >= b->hold_until_mono_ms;
 }
 

@@ -168,6 +168,7 @@ void commands_collect(struct engine *e)
         case CMD_ASSET_DELETE:
         case CMD_PREFERENCE_PUT:
         case CMD_PREFERENCE_DELETE:
+        case CMD_HOLD:
             break; /* all is done in the transaction */
         case CMD_REFRESH_NODES:
             refresh_nodes(e, c);
@@ -306,6 +307,8 @@ static enum st write_command(struct engine *e, struct cmd *c)
     case CMD_PREFERENCE_PUT:
     case CMD_PREFERENCE_DELETE:
         return write_preference(e, c);
+    case CMD_HOLD:
+        return hold_write(e, c);
     case CMD_CANCEL:
     case CMD_PATCH:
     case CMD_REFRESH_NODES:
@@ -352,6 +355,8 @@ static void settle(struct engine *e, struct cmd *c)
     } else if (c->kind == CMD_DELETE) {
         hub_touch(e->hub, c->job, true);
         log_info("job_deleted", LOG_S("job", c->job.text));
+    } else if (c->kind == CMD_HOLD) {
+        hold_settle(e, c);
     }
 }
 

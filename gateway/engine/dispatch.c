@@ -147,6 +147,9 @@ void dispatch_waiting(struct engine *e)
     for (size_t i = 0; i < e->backend_count; i++) {
         e->backend[i].claimed = 0;
     }
+    if (e->paused_since != 0) {
+        return;
+    }
     for (size_t seen = 0; seen < SCAN_MAX && any_free_slot(e);) {
         size_t count = hub_queue_next(e->hub, seen, candidate, SCAN_STEP);
 

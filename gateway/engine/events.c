@@ -53,8 +53,13 @@ static enum st write(struct engine *e, struct event_row *row) ON_ENGINE;
 static enum st write(struct engine *e, struct event_row *row)
 {
     struct told *t = &e->told;
-    enum st st = store_event_insert(e->writer, row, &row->seq);
+    enum st st = ST_OK;
 
+    if (event_is_durable(row->type)) {
+        st = store_event_insert(e->writer, row, &row->seq);
+    } else if (event_feed_readers(e->feed) == 0) {
+        return ST_OK;
+    }
     if (st != ST_OK) {
         return st;
     }
@@ -63,8 +68,8 @@ static enum st write(struct engine *e, struct event_row *row)
         t->item = xrealloc(t->item, t->capacity * sizeof *t->item);
     }
     t->item[t->count] = (struct event){.seq = row->seq, .type = row->type, .job = row->job};
-    /* Who begins to listen before it is told reads it from the store. */
-    if (event_feed_readers(e->feed) > 0) {
+    /* Who begins to listen before it is told reads it from the store; what passes is not there. */
+    if (event_feed_readers(e->feed) > 0 || row->seq == 0) {
         event_render(row, &t->item[t->count]);
     }
     t->count++;
@@ -132,10 +137,11 @@ enum st events_write_backends(struct engine *e)
         AUTO(buf_clear) struct buf data = BUF_INIT(DATA_MAX);
         struct json_out o = json_out_to(&data);
         struct backend *b = &e->backend[i];
-        bool is_up = b->status == BACKEND_UP;
+        struct backend_state state = backend_state_of(b);
+        bool is_up = state.is_up;
 
         if (is_news(b)) {
-            event_backend_data(&o, b->address->name, is_up, b->reason, b->since);
+            event_backend_data(&o, b->address->name, &state);
             st = write(e, &(struct event_row){.type = is_up ? EVENT_BACKEND_UP : EVENT_BACKEND_DOWN,
                                               .at = clock_wall_ms(),
                                               .data = buf_span(&data)});
@@ -213,6 +219,42 @@ static void tell_progress(struct engine *e, struct live_job *j, int64_t mono)
     }
 }
 
+static void tell_hold(struct engine *e, enum event_type type, const struct buf *data) ON_ENGINE;
+static void tell_hold(struct engine *e, enum event_type type, const struct buf *data)
+{
+    struct event event;
+
+    event_render(&(struct event_row){.type = type, .at = clock_wall_ms(), .data = buf_span(data)},
+                 &event);
+    event_feed_put(e->feed, &event);
+}
+
+/* What an operator has stopped, or let go on. */
+static void tell_holds(struct engine *e) ON_ENGINE;
+static void tell_holds(struct engine *e)
+{
+    AUTO(buf_clear) struct buf data = BUF_INIT(DATA_MAX);
+    struct json_out o = json_out_to(&data);
+
+    if (e->is_pause_untold) {
+        e->is_pause_untold = false;
+        event_queue_data(&o, e->paused_since);
+        tell_hold(e, EVENT_QUEUE_UPDATED, &data);
+    }
+    for (size_t i = 0; i < e->backend_count; i++) {
+        struct backend *b = &e->backend[i];
+        struct backend_state state = backend_state_of(b);
+
+        if (b->is_update_untold) {
+            b->is_update_untold = false;
+            buf_reset(&data);
+            o = json_out_to(&data);
+            event_backend_data(&o, b->address->name, &state);
+            tell_hold(e, EVENT_BACKEND_UPDATED, &data);
+        }
+    }
+}
+
 void events_publish(struct engine *e, int64_t mono)
 {
     for (size_t i = 0; i < e->told.committed; i++) {
@@ -220,6 +262,7 @@ void events_publish(struct engine *e, int64_t mono)
     }
     e->told.count = 0;
     e->told.committed = 0;
+    tell_holds(e);
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);
 

@@ -72,7 +72,10 @@ void forecast_pace(struct engine *e)
     int lanes = 0;
 
     for (size_t i = 0; i < e->backend_count; i++) {
-        lanes += e->backend[i].status == BACKEND_UP ? 1 : 0;
+        const struct backend *b = &e->backend[i];
+        bool moves = b->status == BACKEND_UP && b->draining_since == 0 && e->paused_since == 0;
+
+        lanes += moves ? 1 : 0;
     }
     pace_set(e->pace, estimate_usual_ms(e->estimate), lanes);
 }

@@ -4,6 +4,7 @@
  *   jobs.c      live jobs: stepping, committing, letting go
  *   take_up.c   at start: what was under way, and what waits
  *   commands.c  what users ask for
+ *   hold.c      which backend gets no new jobs, because an operator has said so
  *   dispatch.c  which waiting job goes to which backend
  *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
  *   backend_view.c  how GET /v1/backends shows it
@@ -150,6 +151,8 @@ struct backend {
     int live_count;        /* slots in use */
     int claimed;           /* slots that this turn's claims will use */
     bool is_view_stale;
+    int64_t draining_since;    /* wall clock; 0 = an operator has not stopped it */
+    bool is_update_untold;     /* to those who listen: the line above has changed */
     enum backend_told told;    /* to those who listen */
     enum backend_told telling; /* by the open transaction */
 };
@@ -215,6 +218,8 @@ struct engine {
     int64_t told_due_mono_ms; /* a change of a backend is not told before: the store has failed */
     bool has_queue_moved;     /* and those who listen do not know */
     int64_t moves_due_mono_ms;
+    int64_t paused_since; /* wall clock; 0 = the queue is not paused */
+    bool is_pause_untold; /* the line above has changed */
 
     pthread_t thread;
     bool is_running;
@@ -277,6 +282,13 @@ void commands_answer(struct engine *e, enum st committed) ON_ENGINE;
 /* Gives them back to their requests, after everything that they may look at is published. */
 void commands_release(struct engine *e) ON_ENGINE;
 
+/* hold.c */
+/* At start: what was stopped before. */
+enum st holds_open(struct engine *e) ON_ENGINE;
+/* In the turn's transaction, and after it has been committed. */
+enum st hold_write(struct engine *e, const struct cmd *c) ON_ENGINE;
+void hold_settle(struct engine *e, const struct cmd *c) ON_ENGINE;
+
 /* dispatch.c */
 void dispatch_waiting(struct engine *e) ON_ENGINE;
 /* The job is in the store, waiting: gives it its place. */
@@ -313,6 +325,7 @@ int64_t backend_pause(const struct backend *b, int failures) ON_ENGINE;
 void backend_stall(struct backend *b, const char *reason) ON_ENGINE;
 
 /* backend_view.c */
+struct backend_state backend_state_of(const struct backend *b) ON_ENGINE;
 void backends_publish(struct engine *e, int64_t mono) ON_ENGINE;
 
 /* nodes.c */

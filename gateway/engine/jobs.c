@@ -388,6 +388,7 @@ static void settle(struct engine *e, struct live_job *j)
 {
     unsigned effects = j->effects;
     bool is_changed = j->has_next && j->next.version != j->row.version;
+    bool is_moved = effects != 0 || (is_changed && j->next.priority != j->row.priority);
 
     j->effects = 0;
     list_remove(&j->in_dirty);
@@ -396,6 +397,11 @@ static void settle(struct engine *e, struct live_job *j)
         note_started(j);
         if (effects != 0) {
             log_change(j);
+            if (j->backend != NULL) {
+                j->backend->is_view_stale = true;
+            }
+        }
+        if (is_moved) {
             place(e, j);
         }
         for (size_t i = 0; i < j->outputs.count && j->row.status == JOB_SUCCEEDED; i++) {

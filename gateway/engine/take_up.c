@@ -90,6 +90,9 @@ enum errc jobs_take_up(struct engine *e, struct err *err)
     if (st == ST_OK || st == ST_NONE) {
         st = events_begin(e);
     }
+    if (st == ST_OK || st == ST_NONE) {
+        st = holds_open(e);
+    }
     if (st != ST_OK && st != ST_NONE) {
         return err_set(err, ERR_STORE_UNAVAILABLE, "The job store cannot be read: %s",
                        store_reason());

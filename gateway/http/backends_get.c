@@ -6,9 +6,8 @@
 
 enum MHD_Result backends_get(struct request *r)
 {
-    int up = 0;
-    int total = 0;
-    AUTO(bytes_unref_ptr) struct bytes *json = hub_backends(r->parts->hub, &up, &total);
+    struct backend_counts counts;
+    AUTO(bytes_unref_ptr) struct bytes *json = hub_backends(r->parts->hub, &counts);
 
     if (json == NULL) {
         return reply_error(r, ERR_STORE_UNAVAILABLE, "The backends have not been looked at yet.");

@@ -42,9 +42,8 @@ static void write_job(void *arg, const struct job_row *row)
 
 static void write_backends(struct request *r, struct json_out *json)
 {
-    int up = 0;
-    int total = 0;
-    AUTO(bytes_unref_ptr) struct bytes *backends = hub_backends(r->parts->hub, &up, &total);
+    struct backend_counts counts;
+    AUTO(bytes_unref_ptr) struct bytes *backends = hub_backends(r->parts->hub, &counts);
 
     if (backends != NULL) {
         jo_raw(json, "backends", bytes_span(backends));

@@ -372,6 +372,13 @@ static enum MHD_Result send_stream(struct request *r, struct MHD_Response *respo
     return reply_send(r, MHD_HTTP_OK, response);
 }
 
+static bool wants_passing(const struct event_stream *s)
+{
+    return wants(s, EVENT_JOB_PROGRESS) || wants(s, EVENT_JOB_PREVIEW) ||
+           wants(s, EVENT_JOB_UPDATED) || wants(s, EVENT_BACKEND_UPDATED) ||
+           wants(s, EVENT_QUEUE_UPDATED);
+}
+
 static struct event_stream *new_stream(struct request *r, const struct event_query *query,
                                        bool is_reset)
 {
@@ -386,7 +393,7 @@ static struct event_stream *new_stream(struct request *r, const struct event_que
     s->source.reader = (struct feed_reader){
         .job = r->id,
         .seq = query->has_after && !is_reset ? query->after : -1,
-        .wants_passing = wants(s, EVENT_JOB_PROGRESS) || wants(s, EVENT_JOB_PREVIEW),
+        .wants_passing = wants_passing(s),
         .wake = wake,
     };
     return s;

@@ -40,6 +40,10 @@ handler_fn templates_reload;
 handler_fn models_folders;
 handler_fn models_get;
 handler_fn backends_get;
+handler_fn backends_drain;
+handler_fn backends_resume;
+handler_fn queue_pause;
+handler_fn queue_resume;
 handler_fn stats_get;
 
 #endif

@@ -63,13 +63,21 @@ static void check_storage(struct request *r, struct readiness *all)
 
 static void check_backends(struct request *r, struct readiness *all)
 {
-    int up = 0;
     int total = (int)r->parts->backends->count;
-    char detail[64];
+    struct backend_counts counts;
+    char detail[80];
+    char drained[32] = "";
 
-    bytes_unref(hub_backends(r->parts->hub, &up, &total));
-    (void)snprintf(detail, sizeof detail, "%d of %d are up", up, total);
-    add_check(all, "backends", up == total ? HEALTH_OK : HEALTH_WARN, detail);
+    bytes_unref(hub_backends(r->parts->hub, &counts));
+    if (counts.draining > 0) {
+        (void)snprintf(drained, sizeof drained, ", %d of them drained", counts.draining);
+    }
+    (void)snprintf(detail, sizeof detail, "%d of %d are up%s", counts.up, total, drained);
+    add_check(all, "backends", counts.up - counts.draining == total ? HEALTH_OK : HEALTH_WARN,
+              detail);
+    add_check(all, "queue", counts.paused_since == 0 ? HEALTH_OK : HEALTH_WARN,
+              counts.paused_since == 0 ? "moves"
+                                       : "paused: no ComfyUI gets new jobs until it is resumed");
 }
 
 enum MHD_Result readyz_get(struct request *r)

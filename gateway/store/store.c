@@ -200,6 +200,22 @@ enum st store_preferences(struct store_reader *r, const struct preference_filter
     return r->ops->preferences(r, filter, visit, arg, has_more);
 }
 
+enum st store_hold_put(struct store_writer *w, const char *backend, int64_t since)
+{
+    return w->ops->hold_put(w, backend, since);
+}
+
+enum st store_hold_remove(struct store_writer *w, const char *backend)
+{
+    return w->ops->hold_remove(w, backend);
+}
+
+enum st store_holds(struct store_writer *w,
+                    void (*visit)(void *arg, const char *backend, int64_t since), void *arg)
+{
+    return w->ops->holds(w, visit, arg);
+}
+
 enum st store_writer_preference(struct store_writer *w, const char *owner, const char *key,
                                 struct buf *out)
 {

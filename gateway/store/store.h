@@ -126,6 +126,16 @@ enum st store_preference_delete(struct store_writer *w, const char *owner, const
 enum st store_writer_preference(struct store_writer *w, const char *owner, const char *key,
                                 struct buf *out) MUST_CHECK;
 
+/* What an operator has stopped: a ComfyUI that gets no new jobs, or, "", the whole queue. Harmless when it is so
+ * already: the first moment stays. */
+enum st store_hold_put(struct store_writer *w, const char *backend, int64_t since) MUST_CHECK;
+/* ST_OK also when it was not there. */
+enum st store_hold_remove(struct store_writer *w, const char *backend) MUST_CHECK;
+/* Visits all; also those of a ComfyUI that is not in the settings now. */
+enum st store_holds(struct store_writer *w,
+                    void (*visit)(void *arg, const char *backend, int64_t since), void *arg)
+    MUST_CHECK;
+
 /* What is past its time, the oldest first, at most `limit`. All is read before the first visit, for the
  * visitor may write. Starred jobs and jobs that have not ended are never given. */
 enum st store_jobs_expire(struct store_writer *w, int64_t ended_before, int limit,

@@ -63,6 +63,10 @@ struct store_ops {
     enum st (*preference_delete)(struct store_writer *w, const char *owner, const char *key);
     enum st (*writer_preference)(struct store_writer *w, const char *owner, const char *key,
                                  struct buf *out);
+    enum st (*hold_put)(struct store_writer *w, const char *backend, int64_t since);
+    enum st (*hold_remove)(struct store_writer *w, const char *backend);
+    enum st (*holds)(struct store_writer *w,
+                     void (*visit)(void *arg, const char *backend, int64_t since), void *arg);
     enum st (*asset_insert)(struct store_writer *w, const struct asset *a, struct asset *known);
     enum st (*asset_delete)(struct store_writer *w, struct id asset, const char *owner);
     enum st (*jobs_expire)(struct store_writer *w, int64_t ended_before, int limit,

@@ -8,6 +8,7 @@
  *   store_sqlite_read.c     what HTTP threads do, but for
  *   store_sqlite_list.c     lists with filters
  *   store_sqlite_event.c    events, written and read
+ *   store_sqlite_hold.c     what an operator has stopped
  *
  * A handle is one connection, opened without SQLite's mutexes: one thread at a time.
  */
@@ -233,6 +234,10 @@ enum st sqlite_preference_put(struct store_writer *base, const struct preference
 enum st sqlite_preference_delete(struct store_writer *base, const char *owner, const char *key);
 enum st sqlite_writer_preference(struct store_writer *base, const char *owner, const char *key,
                                  struct buf *out);
+enum st sqlite_hold_put(struct store_writer *base, const char *backend, int64_t since);
+enum st sqlite_hold_remove(struct store_writer *base, const char *backend);
+enum st sqlite_holds(struct store_writer *base,
+                     void (*visit)(void *arg, const char *backend, int64_t since), void *arg);
 enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
                           struct buf *out);
 enum st sqlite_preferences(struct store_reader *base, const struct preference_filter *f,

@@ -15,6 +15,7 @@ DOCUMENT = schema_gate.load_document(schema_gate.DEFAULT_PATH)
 SCHEMAS = DOCUMENT["components"]["schemas"]
 JOB = SCHEMAS["Job"]["examples"][0]
 BACKEND = SCHEMAS["Backend"]["examples"][0]
+BACKENDS = {"data": [BACKEND], "has_more": False, "next_cursor": None, "paused_since": None}
 TEMPLATE = SCHEMAS["Template"]["examples"][0]
 TEMPLATE_DETAIL = {**TEMPLATE, "input_schema": {"type": "object"}, "outputs": [], "examples": [], "backends": [],
                    "limits": {"timeout_seconds": None, "max_attempts": None}, "requires": {"nodes": [], "models": []}}
@@ -299,7 +300,11 @@ GOOD = [
      body({"data": [EVENT], "next_after": "6", "has_more": False})),
     ("getStats", "GET", "/v1/stats?hours=2", 200, headers(), body(SCHEMAS["Stats"]["examples"][0])),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
-     body({"data": [BACKEND], "has_more": False, "next_cursor": None})),
+     body(BACKENDS)),
+    ("drainBackend", "POST", "/v1/backends/gpu0/drain", 200, headers(), body(BACKENDS)),
+    ("resumeBackend", "POST", "/v1/backends/gpu0/resume", 200, headers(), body(BACKENDS)),
+    ("pauseQueue", "POST", "/v1/queue/pause", 200, headers(), body({**BACKENDS, "paused_since": JOB["created_at"]})),
+    ("resumeQueue", "POST", "/v1/queue/resume", 200, headers(), body(BACKENDS)),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),
     ("getReadiness", "GET", "/readyz", 200, headers(), body(READY)),
     ("getReadiness", "GET", "/readyz", 503, headers(), body(changed(READY, status="not_ready"))),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -167,7 +168,104 @@ static void test_arrival_and_removal(void **state)
     assert_int_equal(type[0], EVENT_JOB_DELETED);
 }
 
+static void set_title(struct job_row *row)
+{
+    xreplace(&row->title, "b");
+}
+
+static void set_no_title(struct job_row *row)
+{
+    free(row->title);
+    row->title = NULL;
+}
+
+static void set_tags(struct job_row *row)
+{
+    xreplace(&row->tags_json, "[\"a\"]");
+}
+
+static void set_metadata(struct job_row *row)
+{
+    xreplace(&row->metadata_json, "{\"a\":\"b\"}");
+}
+
+static void set_starred(struct job_row *row)
+{
+    row->is_starred = true;
+}
+
+static void set_priority(struct job_row *row)
+{
+    row->priority = -1;
+}
+
+/* Between two rows of this moment; the first is titled "a". */
+static size_t change_of(const struct moment *at, void (*set)(struct job_row *row),
+                        enum event_type type[EVENT_CHANGES_MAX])
+{
+    AUTO(job_row_clear) struct job_row old = row_at(at);
+    AUTO(job_row_clear) struct job_row now = row_at(at);
+
+    xreplace(&old.title, "a");
+    xreplace(&now.title, "a");
+    set(&now);
+    return event_of_change(&old, &now, 0, type);
+}
+
+static void test_what_people_change(void **state)
+{
+    static void (*const sets[])(struct job_row * row) = {set_title,    set_no_title, set_tags,
+                                                         set_metadata, set_starred,  set_priority};
+    static const struct moment waits = WAITS;
+    static const struct moment ended = {JOB_FAILED, PHASE_NONE, 5, 1};
+    enum event_type type[EVENT_CHANGES_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        type[0] = NOTHING;
+        assert_int_equal(change_of(&waits, sets[i], type), 1);
+        assert_int_equal(type[0], EVENT_JOB_UPDATED);
+        type[0] = NOTHING;
+        assert_int_equal(change_of(&ended, sets[i], type), 1);
+        assert_int_equal(type[0], EVENT_JOB_UPDATED);
+    }
+}
+
+/* What tells of a job's life tells its new title, too. */
+static void test_a_change_is_told_once(void **state)
+{
+    static const struct moment given = GIVEN;
+    static const struct moment runs = RUNS;
+    AUTO(job_row_clear) struct job_row old = row_at(&given);
+    AUTO(job_row_clear) struct job_row now = row_at(&runs);
+    enum event_type type[EVENT_CHANGES_MAX];
+
+    (void)state;
+    set_title(&now);
+    assert_int_equal(event_of_change(&old, &now, 0, type), 1);
+    assert_int_equal(type[0], EVENT_JOB_STARTED);
+}
+
 /* ---- data ------------------------------------------------------------------------------------ */
+
+static void test_an_update_tells_what_can_be_changed(void **state)
+{
+    AUTO(buf_clear) struct buf text = BUF_INIT(1U << 16);
+    struct json_out o = json_out_to(&text);
+    AUTO(job_row_clear) struct job_row row;
+
+    (void)state;
+    job_row_init(&row);
+    row.version = 7;
+    row.priority = -3;
+    row.is_starred = true;
+    xreplace(&row.title, "a");
+    xreplace(&row.metadata_json, "{\"chat\":\"7\"}");
+    event_job_data(&o, EVENT_JOB_UPDATED, &row, NULL);
+    assert_string_equal(buf_str(&text), "{\"version\":7,\"title\":\"a\",\"tags\":[],"
+                                        "\"metadata\":{\"chat\":\"7\"},"
+                                        "\"priority\":-3,\"starred\":true}");
+}
 
 static void test_a_deleted_job_leaves_nothing_private(void **state)
 {
@@ -201,18 +299,45 @@ static void assert_data(struct buf *text, const char *expected)
     buf_reset(text);
 }
 
+/* It is up since AT, and drained since `draining_since`. */
+static void assert_drained(int64_t draining_since, const char *since)
+{
+    AUTO(buf_clear) struct buf text = BUF_INIT(1U << 16);
+    struct json_out o = json_out_to(&text);
+
+    event_backend_data(
+        &o, "gpu0",
+        &(struct backend_state){.is_up = true, .since = AT, .draining_since = draining_since});
+    assert_non_null(strstr(buf_str(&text), "\"status\":\"draining\",\"reason\":\"It is drained"));
+    assert_non_null(strstr(buf_str(&text), since));
+}
+
+static void test_what_is_drained_is_so_since_both(void **state)
+{
+    (void)state;
+    assert_drained(AT + 1000, "\"since\":\"2025-11-23T00:07:01.123Z\",\"draining\":true}");
+    assert_drained(AT - 1000, "\"since\":\"2025-11-23T00:07:00.123Z\",\"draining\":true}");
+}
+
 static void test_small_data(void **state)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(1U << 16);
     struct json_out o = json_out_to(&text);
 
     (void)state;
-    event_backend_data(&o, "gpu0", true, "is fine", AT);
+    event_backend_data(&o, "gpu0",
+                       &(struct backend_state){.is_up = true, .reason = "is fine", .since = AT});
     assert_data(&text, "{\"name\":\"gpu0\",\"status\":\"up\",\"reason\":null,"
-                       "\"since\":\"2025-11-23T00:07:00.123Z\"}");
-    event_backend_data(&o, "gpu0", false, "gone", AT);
+                       "\"since\":\"2025-11-23T00:07:00.123Z\",\"draining\":false}");
+    event_backend_data(
+        &o, "gpu0",
+        &(struct backend_state){.reason = "gone", .since = AT, .draining_since = AT + 1000});
     assert_data(&text, "{\"name\":\"gpu0\",\"status\":\"down\",\"reason\":\"gone\","
-                       "\"since\":\"2025-11-23T00:07:00.123Z\"}");
+                       "\"since\":\"2025-11-23T00:07:00.123Z\",\"draining\":true}");
+    event_queue_data(&o, AT);
+    assert_data(&text, "{\"paused_since\":\"2025-11-23T00:07:00.123Z\"}");
+    event_queue_data(&o, 0);
+    assert_data(&text, "{\"paused_since\":null}");
     event_preview_data(&o, job_id(), 3);
     assert_data(&text, "{\"preview_seq\":3,\"url\":\"/v1/jobs/" JOB "/preview\"}");
     event_position_data(&o, 12);
@@ -335,6 +460,10 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_arrival_and_removal),
+        cmocka_unit_test(test_what_people_change),
+        cmocka_unit_test(test_a_change_is_told_once),
+        cmocka_unit_test(test_an_update_tells_what_can_be_changed),
+        cmocka_unit_test(test_what_is_drained_is_so_since_both),
         cmocka_unit_test(test_a_deleted_job_leaves_nothing_private),
         cmocka_unit_test(test_small_data),
         cmocka_unit_test(test_rendering),

@@ -94,7 +94,9 @@ static const char *passing(struct event_feed *f, struct feed_reader *r)
     text[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%s",
-                                 batch[i].type == EVENT_JOB_PREVIEW ? "preview " : "progress ");
+                                 batch[i].type == EVENT_JOB_PREVIEW    ? "preview "
+                                 : batch[i].type == EVENT_JOB_PROGRESS ? "progress "
+                                                                       : "updated ");
         event_clear(&batch[i]);
     }
     return text;
@@ -249,6 +251,60 @@ static void test_of_what_passes_the_newest_wins(void **state)
     event_feed_free(f);
 }
 
+static size_t count_passing(struct event_feed *f, struct feed_reader *r)
+{
+    struct event batch[BATCH];
+    size_t total = 0;
+    size_t count = 0;
+
+    do {
+        count = event_feed_take_passing(f, r, batch, BATCH);
+        for (size_t i = 0; i < count; i++) {
+            event_clear(&batch[i]);
+        }
+        total += count;
+    } while (count > 0);
+    return total;
+}
+
+static void test_updates_are_told_to_who_listens(void **state)
+{
+    struct event_feed *f = event_feed_new(10);
+    struct id a = id_new();
+    struct id b = id_new();
+
+    (void)state;
+    assume_engine_role();
+    event_feed_begin(f, (struct feed_range){.oldest = 1});
+    put(f, 0, EVENT_JOB_UPDATED, a);
+    ENTER(all, f, ID_NONE, -1);
+    ENTER(of_b, f, b, -1);
+    assert_string_equal(passing(f, &all.r), ""); /* it was before */
+    /* Neither one after another nor the job's end takes them away. */
+    put(f, 0, EVENT_JOB_UPDATED, a);
+    put(f, 0, EVENT_BACKEND_UPDATED, ID_NONE);
+    put(f, 0, EVENT_QUEUE_UPDATED, ID_NONE);
+    put(f, 0, EVENT_JOB_UPDATED, b);
+    put(f, 0, EVENT_JOB_UPDATED, b);
+    put(f, 1, EVENT_JOB_SUCCEEDED, b);
+    assert_string_equal(passing(f, &all.r), "updated updated updated updated updated ");
+    assert_string_equal(passing(f, &all.r), "");
+    assert_string_equal(passing(f, &of_b.r), "updated updated ");
+    assert_string_equal(passing(f, &of_b.r), "");
+    /* All that come in a short time are told, but no more than are kept. */
+    for (int i = 0; i < 200; i++) {
+        put(f, 0, EVENT_JOB_UPDATED, a);
+    }
+    assert_int_equal(count_passing(f, &all.r), 200);
+    for (int i = 0; i < 1000; i++) {
+        put(f, 0, EVENT_JOB_UPDATED, a);
+    }
+    assert_int_equal(count_passing(f, &all.r), 256);
+    event_feed_leave(f, &all.r);
+    event_feed_leave(f, &of_b.r);
+    event_feed_free(f);
+}
+
 /* ---- parking --------------------------------------------------------------------------------- */
 
 static bool park(struct event_feed *f, struct test_reader *t)
@@ -287,6 +343,40 @@ static void test_who_is_woken(void **state)
     assert_int_equal(of_a.wakes, 1);
     event_feed_leave(f, &all.r);
     event_feed_leave(f, &of_a.r);
+    event_feed_free(f);
+}
+
+static void test_updates_wake_those_who_want_them(void **state)
+{
+    struct event_feed *f = event_feed_new(10);
+    struct id a = id_new();
+    struct id b = id_new();
+
+    (void)state;
+    assume_engine_role();
+    event_feed_begin(f, (struct feed_range){.oldest = 1});
+    ENTER(all, f, ID_NONE, -1);
+    ENTER(of_a, f, a, -1);
+    ENTER(of_b, f, b, -1);
+    ENTER(durable, f, ID_NONE, -1);
+    durable.r.wants_passing = false;
+    assert_true(park(f, &all) && park(f, &of_a) && park(f, &of_b) && park(f, &durable));
+    put(f, 0, EVENT_JOB_UPDATED, a);
+    assert_int_equal(all.wakes + of_a.wakes, 2);
+    assert_int_equal(of_b.wakes + durable.wakes, 0);
+    assert_false(park(f, &all)); /* there is something already */
+    assert_false(park(f, &of_a));
+    assert_string_equal(passing(f, &all.r), "updated ");
+    assert_string_equal(passing(f, &of_a.r), "updated ");
+    assert_true(park(f, &all) && park(f, &of_a));
+    put(f, 0, EVENT_QUEUE_UPDATED, ID_NONE);
+    assert_int_equal(all.wakes, 1);
+    assert_int_equal(of_a.wakes + of_b.wakes + durable.wakes, 0);
+    event_feed_close(f);
+    event_feed_leave(f, &all.r);
+    event_feed_leave(f, &of_a.r);
+    event_feed_leave(f, &of_b.r);
+    event_feed_leave(f, &durable.r);
     event_feed_free(f);
 }
 
@@ -482,7 +572,9 @@ int main(void)
         cmocka_unit_test(test_the_ring_is_bounded),
         cmocka_unit_test(test_an_event_without_text),
         cmocka_unit_test(test_of_what_passes_the_newest_wins),
+        cmocka_unit_test(test_updates_are_told_to_who_listens),
         cmocka_unit_test(test_who_is_woken),
+        cmocka_unit_test(test_updates_wake_those_who_want_them),
         cmocka_unit_test(test_places_wake_those_who_want_them),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_limit_and_end),

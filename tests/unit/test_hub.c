@@ -141,20 +141,23 @@ static void test_previews(void **state)
 static void test_backends(void **state)
 {
     struct hub *h = hub_new(10);
-    int up = -1;
-    int total = -1;
+    struct backend_counts counts = {.total = -1};
     struct bytes *json = NULL;
 
     (void)state;
     assume_engine_role();
-    assert_null(hub_backends(h, &up, &total));
-    assert_int_equal(total, 0);
-    hub_set_backends(h, text("[]"), 0, 1);
-    hub_set_backends(h, text("[1]"), 1, 2);
-    json = hub_backends(h, &up, &total);
+    assert_null(hub_backends(h, &counts));
+    assert_int_equal(counts.total, 0);
+    hub_set_backends(h, text("[]"), &(struct backend_counts){.total = 1});
+    hub_set_backends(
+        h, text("[1]"),
+        &(struct backend_counts){.total = 3, .up = 2, .draining = 1, .paused_since = 5});
+    json = hub_backends(h, &counts);
     assert_true(span_is(bytes_span(json), "[1]"));
-    assert_int_equal(up, 1);
-    assert_int_equal(total, 2);
+    assert_int_equal(counts.total, 3);
+    assert_int_equal(counts.up, 2);
+    assert_int_equal(counts.draining, 1);
+    assert_int_equal(counts.paused_since, 5);
     bytes_unref(json);
     hub_free(h);
 }

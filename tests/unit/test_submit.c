@@ -468,12 +468,63 @@ static void test_patch_star(void **state)
     assert_false(row.is_starred);
 }
 
+/* Of a row in this phase, with the title and priority 5; *changed only when it worked. */
+static enum errc patch_priority(enum job_phase phase, const char *body, bool *changed,
+                                int *priority)
+{
+    AUTO(job_patch_clear) struct job_patch p;
+    AUTO(job_row_clear) struct job_row row;
+    struct err e = ERR_INIT;
+    enum errc rc = ERR_NONE;
+
+    job_row_init(&row);
+    row.phase = phase;
+    row.priority = 5;
+    assert_int_equal(job_patch_parse(span_of(body), patch_limits, &p, NULL), ERR_NONE);
+    rc = job_patch_apply(&p, &row, changed, &e);
+    *priority = row.priority;
+    if (rc != ERR_NONE) {
+        assert_null(row.title); /* nothing of it is done */
+        assert_non_null(strstr(e.detail, phase == PHASE_NONE ? "has ended" : "to a ComfyUI"));
+    }
+    return rc;
+}
+
+static void test_patch_priority(void **state)
+{
+    static const char *const body = "{\"title\":\"t\",\"priority\":-100}";
+    bool changed = false;
+    int priority = 0;
+
+    (void)state;
+    assert_int_equal(patch_priority(PHASE_WAITING, body, &changed, &priority), ERR_NONE);
+    assert_true(changed);
+    assert_int_equal(priority, -100);
+    for (int phase = PHASE_NONE; phase <= PHASE_COLLECTING; phase++) {
+        if (phase == PHASE_WAITING) {
+            continue;
+        }
+        assert_int_equal(patch_priority((enum job_phase)phase, body, &changed, &priority),
+                         ERR_JOB_NOT_WAITING);
+        assert_int_equal(priority, 5);
+        assert_int_equal(
+            patch_priority((enum job_phase)phase, "{\"priority\":5}", &changed, &priority),
+            ERR_NONE);
+        assert_false(changed);
+    }
+}
+
 static void test_patch_faults(void **state)
 {
     static const struct fault_row rows[] = {
         {"not JSON", "{", ERR_MALFORMED_JSON, ""},
         {"a list", "[]", ERR_VALIDATION_ERROR, ""},
-        {"priority cannot be changed", "{\"priority\":1}", ERR_UNKNOWN_FIELD, "/priority"},
+        {"priority is no text", "{\"priority\":\"1\"}", ERR_VALIDATION_ERROR, "/priority"},
+        {"priority is whole", "{\"priority\":1.5}", ERR_VALIDATION_ERROR, "/priority"},
+        {"priority cannot be null", "{\"priority\":null}", ERR_VALIDATION_ERROR, "/priority"},
+        {"priority is bounded", "{\"priority\":101}", ERR_VALIDATION_ERROR, "/priority"},
+        {"on both sides", "{\"priority\":-101}", ERR_VALIDATION_ERROR, "/priority"},
+        {"attempts cannot be changed", "{\"max_attempts\":1}", ERR_UNKNOWN_FIELD, "/max_attempts"},
         {"title", "{\"title\":7}", ERR_VALIDATION_ERROR, "/title"},
         {"tags cannot be null", "{\"tags\":null}", ERR_VALIDATION_ERROR, "/tags"},
         {"metadata cannot be null", "{\"metadata\":null}", ERR_VALIDATION_ERROR, "/metadata"},
@@ -585,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_stored_texts_are_json),
         cmocka_unit_test(test_patch),
         cmocka_unit_test(test_patch_star),
+        cmocka_unit_test(test_patch_priority),
         cmocka_unit_test(test_patch_faults),
         cmocka_unit_test(test_patch_cannot_grow_metadata),
         cmocka_unit_test(test_retry),
