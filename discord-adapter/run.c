@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/service.h"
 #include "base/version.h"
 #include "bot/catalog.h"
 #include "bot/commands.h"
@@ -31,6 +32,7 @@
 #define STOP_TURN_MS 50
 #define ASK_AGAIN_MS 5000
 #define REGISTER_MS  60000 /* after a failure */
+#define STATUS_SIZE  200
 
 struct run {
     struct app app;
@@ -45,6 +47,8 @@ struct run {
     bool must_register_again;
     bool is_stopping;
     int exit_code;
+    struct service_beat beat;
+    char told_status[STATUS_SIZE];
 };
 
 static void stop(struct run *r, int exit_code)
@@ -299,10 +303,35 @@ static enum errc start(struct run *r, const struct setting_sources *from, struct
     return ERR_NONE;
 }
 
+/* For people who ask the service manager; said again when it has changed. */
+static void tell_status(struct run *r)
+{
+    char now[STATUS_SIZE];
+
+    if (r->http != NULL) {
+        (void)snprintf(now, sizeof now, "Discord calls at http://%s", http_in_address(r->http));
+    } else {
+        (void)snprintf(now, sizeof now, "%s to Discord",
+                       session_is_ready(gateway_link_session(r->gateway)) ? "connected"
+                                                                          : "not connected");
+    }
+    if (!comfygate_is_up(r->app.bot.comfygate)) {
+        (void)snprintf(now + strlen(now), sizeof now - strlen(now), ", comfygate is not reached");
+    }
+    if (strcmp(now, r->told_status) != 0) {
+        memcpy(r->told_status, now, sizeof now);
+        service_status(now);
+    }
+}
+
 static void work(struct run *r)
 {
+    service_beat_init(&r->beat);
+    service_ready("starting to connect");
     while (!r->is_stopping) {
-        loop_turn(r->app.bot.loop, TURN_MS);
+        tell_status(r);
+        service_beat(&r->beat, clock_mono_ms());
+        loop_turn(r->app.bot.loop, service_beat_wait(&r->beat, TURN_MS));
         if (discord_is_refused(r->app.bot.discord) && !r->is_stopping) {
             (void)fprintf(stderr,
                           "comfygate-discord: Discord does not accept the bot's token; make "
@@ -362,6 +391,7 @@ int run_verb(const struct setting_sources *from)
     (void)pthread_sigmask(SIG_BLOCK, &r->signals, NULL);
     if (start(r, from, &e) == ERR_NONE) {
         work(r);
+        service_stopping();
         wind_up(r);
         exit_code = r->exit_code;
     } else {

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/config.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/service.h"
 #include "base/version.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
@@ -18,7 +20,8 @@
 #include "http/signed_link.h"
 #include "library/template_set.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE  2
+#define STATUS_SIZE 200
 
 struct gateway {
     struct config config;
@@ -189,12 +192,34 @@ static void stop(struct gateway *g)
     config_clear(&g->config);
 }
 
-static void wait_for_signal(const sigset_t *signals)
+/* For people who ask the service manager; said again when it has changed. */
+static void tell_status(struct gateway *g, char told[STATUS_SIZE])
 {
-    int number = 0;
+    struct backend_counts counts;
+    char now[STATUS_SIZE];
 
-    while (sigwait(signals, &number) != 0) {
+    bytes_unref(hub_backends(g->hub, &counts));
+    (void)snprintf(now, sizeof now, "serving at %s, %d of %d ComfyUI up%s",
+                   http_server_url(g->http), counts.up, (int)g->backends.count,
+                   counts.paused_since != 0 ? ", the queue is paused" : "");
+    if (strcmp(now, told) != 0) {
+        memcpy(told, now, sizeof now);
+        service_status(now);
     }
+}
+
+static void wait_for_signal(struct gateway *g)
+{
+    static const struct timespec PAUSE = {.tv_sec = 1};
+    const sigset_t *signals = &g->signals;
+    char told[STATUS_SIZE] = "";
+    int number = -1;
+
+    while (number < 0) {
+        tell_status(g, told);
+        number = sigtimedwait(signals, NULL, &PAUSE);
+    }
+    service_stopping();
     log_info("stopping", LOG_S("signal", number == SIGTERM ? "TERM" : "INT"));
     /* A second one ends the process at once. */
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
@@ -232,7 +257,8 @@ static int serve(int argc, char **argv)
                  LOG_S("version", comfygate_version()), LOG_S("auth", g.config.auth_mode));
         (void)printf("comfygate listening on %s\n", http_server_url(g.http));
         (void)fflush(stdout);
-        wait_for_signal(&g.signals);
+        service_ready("serving");
+        wait_for_signal(&g);
     } else {
         exit_code = complain(&e);
     }

@@ -6,7 +6,7 @@
 PACKAGES_BUILD=(
     gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml
     libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev
-    libsodium-dev libinih-dev libcmocka-dev
+    libsodium-dev libinih-dev libsystemd-dev libcmocka-dev
     libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libseccomp-dev
 )
 # To run comfy-sim.
@@ -20,7 +20,7 @@ PACKAGES_CHECK=(
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
     libmicrohttpd12 libwebsockets17 libcurl4 libcjson1 libsqlite3-0 libsodium23 libinih1
-    libpng16-16 libjpeg62-turbo libwebp7 libwebpdemux2 libgif7 libseccomp2
+    libpng16-16 libjpeg62-turbo libwebp7 libwebpdemux2 libgif7 libseccomp2 libsystemd0
     ca-certificates
 )
 

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/service.h"
 #include "core/estimate.h"
 #include "engine/internal.h"
 
@@ -288,10 +289,13 @@ static void close_sockets(struct engine *e)
 static void *engine_main(void *arg)
 {
     struct engine *e = arg;
+    struct service_beat beat;
 
+    service_beat_init(&beat);
     enter_engine_role();
     while (!atomic_load(&e->is_stopping)) {
-        turn(e, wait_ms(e));
+        service_beat(&beat, clock_mono_ms());
+        turn(e, service_beat_wait(&beat, wait_ms(e)));
     }
     close_sockets(e);
     do {
