@@ -253,14 +253,16 @@ static cJSON *add_button(struct message *m, int style, const char *label)
 void message_button(struct message *m, enum button_style style, const char *label,
                     const char *emoji, const struct custom_id *id, bool is_disabled)
 {
-    cJSON *button = add_button(m, (int)style, label);
+    bool has_emoji = message_is_said(emoji);
+    bool is_shown = has_emoji || message_is_said(label);
+    cJSON *button = is_shown ? add_button(m, (int)style, label) : NULL;
     char text[CUSTOM_ID_SIZE];
 
     if (button == NULL) {
         return;
     }
     (void)cJSON_AddStringToObject(button, "custom_id", custom_id_write(id, text));
-    if (emoji != NULL) {
+    if (has_emoji) {
         (void)cJSON_AddStringToObject(cJSON_AddObjectToObject(button, "emoji"), "name", emoji);
     }
     if (is_disabled) {
@@ -270,7 +272,9 @@ void message_button(struct message *m, enum button_style style, const char *labe
 
 void message_link_button(struct message *m, const char *label, const char *url)
 {
-    cJSON *button = text_count(url) <= URL_MAX ? add_button(m, 5, label) : NULL;
+    bool is_url = strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+    bool is_fine = is_url && text_count(url) <= URL_MAX && message_is_said(label);
+    cJSON *button = is_fine ? add_button(m, 5, label) : NULL;
 
     if (button != NULL) {
         (void)cJSON_AddStringToObject(button, "url", url);

@@ -40,7 +40,8 @@ void message_mention(struct message *m, const char *user_id);
 /* Only the user who asked sees it. For first answers and follow-ups, not for edits. */
 void message_ephemeral(struct message *m);
 
-/* One embed: begins a new one; the next four are about the last begun. NULL or "" leaves a part out. Colour 0xRRGGBB. */
+/* One embed: begins a new one; the next four are about the last begun. NULL or "" leaves a part out, and
+ * an embed with none is not there. Colour 0xRRGGBB. */
 void message_embed(struct message *m, const char *title, const char *description, unsigned colour);
 void message_field(struct message *m, const char *name, const char *value, bool is_inline);
 void message_footer(struct message *m, const char *text);
@@ -50,6 +51,7 @@ void message_image(
 
 /* Begins a row of components; buttons are put into the last row, and a new one when it is full. */
 void message_row(struct message *m);
+/* Not there without a label and an emoji; a link not without a label, nor to anything but http and https. */
 void message_button(struct message *m, enum button_style style, const char *label,
                     const char *emoji, const struct custom_id *id, bool is_disabled);
 void message_link_button(struct message *m, const char *label, const char *url);
@@ -102,7 +104,7 @@ struct modal_input {
     bool is_long;
     bool is_required;
 };
-/* `data` of a type 9 answer: title cut to 45, 1 to 5 inputs. The caller deletes it. */
+/* `data` of a type 9 answer: title cut to 45, 1 to 5 inputs; an input without a label is called by its name. The caller deletes it. */
 cJSON *modal_tree(const struct custom_id *id, const char *title, const struct modal_input *input,
                   size_t count) MUST_CHECK;
 

@@ -73,6 +73,12 @@ static void drop_last(cJSON *embeds)
     }
 }
 
+/* Its colour alone is no embed. */
+static bool is_empty(const cJSON *embed)
+{
+    return embed_chars(embed) == 0 && !cJSON_HasObjectItem(embed, "image");
+}
+
 /* What came last says least: fields from behind, then descriptions. */
 static void fit_embeds(cJSON *embeds)
 {
@@ -89,6 +95,11 @@ static void fit_embeds(cJSON *embeds)
     }
     while (excess_of(embeds) > 0) {
         drop_last(embeds);
+    }
+    for (int i = cJSON_GetArraySize(embeds) - 1; i >= 0; i--) {
+        if (is_empty(cJSON_GetArrayItem(embeds, i))) {
+            cJSON_DeleteItemFromArray(embeds, i);
+        }
     }
 }
 
@@ -228,7 +239,7 @@ static cJSON *input_tree(const struct modal_input *in)
     int max = in->max < 1 ? 1 : (in->max > INPUT_MAX ? INPUT_MAX : in->max);
 
     (void)cJSON_AddNumberToObject(row, "type", COMPONENT_LABEL);
-    message_add_cut(row, "label", in->label, 45);
+    message_add_cut(row, "label", message_is_said(in->label) ? in->label : in->custom_id, 45);
     (void)cJSON_AddNumberToObject(text, "type", COMPONENT_TEXT);
     (void)cJSON_AddStringToObject(text, "custom_id", in->custom_id);
     (void)cJSON_AddNumberToObject(text, "style", in->is_long ? 2 : 1);
@@ -252,7 +263,7 @@ cJSON *modal_tree(const struct custom_id *id, const char *title, const struct mo
     char text[CUSTOM_ID_SIZE];
 
     (void)cJSON_AddStringToObject(modal, "custom_id", custom_id_write(id, text));
-    message_add_cut(modal, "title", title, 45);
+    message_add_cut(modal, "title", message_is_said(title) ? title : "Settings", 45);
     rows = cJSON_AddArrayToObject(modal, "components");
     for (size_t i = 0; i < count && i < 5; i++) {
         (void)cJSON_AddItemToArray(rows, input_tree(&input[i]));

@@ -317,6 +317,16 @@ static int64_t wait_of_429(const struct rate_answer *a)
     return header >= 0 ? ms_of(header) : UNKNOWN_429_MS;
 }
 
+/* Answers overtake each other: within a window there is never more left than was known, nor is it over sooner. */
+static void note_window(struct bucket *b, int remaining, int64_t reset_ms, int64_t now_ms)
+{
+    bool is_same = b->remaining >= 0 && now_ms < b->reset_ms;
+    int left = remaining > b->in_flight ? remaining - b->in_flight : 0;
+
+    b->remaining = is_same && b->remaining < left ? b->remaining : left;
+    b->reset_ms = is_same && b->reset_ms > reset_ms ? b->reset_ms : reset_ms;
+}
+
 int64_t rate_note(struct rate *r, const char *route, const char *major,
                   const struct rate_answer *answer, int64_t now_ms)
 {
@@ -334,10 +344,7 @@ int64_t rate_note(struct rate *r, const char *route, const char *major,
         b->limit = (int)limit;
     }
     if (remaining >= 0 && remaining < 1e6 && reset >= 0) {
-        int left = (int)remaining - b->in_flight;
-
-        b->remaining = left > 0 ? left : 0;
-        b->reset_ms = now_ms + ms_of(reset);
+        note_window(b, (int)remaining, now_ms + ms_of(reset), now_ms);
     }
     if (answer->status != 429) {
         return 0;

@@ -24,8 +24,9 @@
 #define SENDS_MAX       118 /* of 120 in 60 s; IDENTIFY or RESUME is one more */
 #define ANSWERS_MAX     100 /* so that heartbeats of our own are not crowded out by those asked for */
 #define SENDS_KEPT      (SENDS_MAX + 2)
-#define BUDGET_LOOK_MS  15000 /* longer than this no connection is held only to wait */
-#define BUDGET_WAIT_MS  60000 /* where Discord does not say how long none is left */
+#define BUDGET_LOOK_MS  15000    /* longer than this no connection is held only to wait */
+#define BUDGET_WAIT_MS  60000    /* where Discord does not say how long none is left */
+#define BUDGET_MAX_MS   86400000 /* what it counts is counted for a day */
 #define PAYLOAD_MAX     4096
 #define DEFAULT_BEAT_MS 41250
 #define BEAT_MIN_MS     100
@@ -185,9 +186,11 @@ static struct session_act fatal(struct session *s, int exit_code, const char *re
 void session_url_told(struct session *s, const char *url, int identifies_left, int64_t reset_ms,
                       int64_t now_ms)
 {
+    int64_t wait = reset_ms > 0 ? reset_ms : BUDGET_WAIT_MS;
+
     (void)snprintf(s->url, sizeof s->url, "%s", url);
-    s->budget_from_ms =
-        identifies_left > 0 ? now_ms : now_ms + (reset_ms > 0 ? reset_ms : BUDGET_WAIT_MS);
+    wait = wait < BUDGET_MAX_MS ? wait : BUDGET_MAX_MS;
+    s->budget_from_ms = identifies_left > 0 ? now_ms : now_ms + wait;
 }
 
 struct session_act session_url_failed(struct session *s, int status, int64_t now_ms,
@@ -290,10 +293,12 @@ static struct session_act resume(struct session *s, int64_t now_ms)
 {
     cJSON *d = NULL;
     cJSON *payload = new_payload(OP_RESUME, &d);
+    char seq[24]; /* as text: cJSON writes 15 digits of a number */
 
+    (void)snprintf(seq, sizeof seq, "%lld", (long long)(s->seq > 0 ? s->seq : 0));
     (void)cJSON_AddStringToObject(d, "token", s->config.token);
     (void)cJSON_AddStringToObject(d, "session_id", s->session_id);
-    (void)cJSON_AddNumberToObject(d, "seq", (double)(s->seq > 0 ? s->seq : 0));
+    (void)cJSON_AddRawToObject(d, "seq", seq);
     write_payload(s, payload);
     s->phase = PHASE_ASKED;
     s->deadline_ms = now_ms + READY_MS;
