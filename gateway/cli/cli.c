@@ -71,12 +71,35 @@ static const struct verb verbs[] = {
      "Example:\n"
      "  comfygate download 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e pictures\n",
      verb_download},
+    {"priority", "ID NUMBER", "move a job that waits in the queue: higher runs sooner",
+     "NUMBER is -100 to 100; among equals, the older job is first.\n\n"
+     "Example:\n"
+     "  comfygate priority 0192f0c1-7d3e-7c4f-8a55-6f1f2b3c4d5e 50\n",
+     verb_priority},
     {"templates", "PART", "write and check templates", NULL, verb_templates},
     {"health", "", "tell whether the gateway is ready, and why not",
      "Exits 0 when it serves (ready, or degraded), 1 when not, 69 when it cannot be reached.\n\n"
      "Example:\n"
      "  comfygate health --url http://gateway.local:8090\n",
      verb_health},
+    {"backends", "", "list the ComfyUI servers and how they are",
+     "Example:\n"
+     "  comfygate backends\n",
+     verb_backends},
+    {"drain", "NAME", "let one ComfyUI finish what it has, and give it nothing new",
+     "It stays so until it is resumed, also when the gateway is started again.\n\n"
+     "Example:\n"
+     "  comfygate drain gpu0\n",
+     verb_drain},
+    {"pause", "", "let nothing more begin, on any ComfyUI",
+     "What runs goes on. Jobs are accepted, and wait until the queue is resumed.\n\n"
+     "Example:\n"
+     "  comfygate pause\n",
+     verb_pause},
+    {"resume", "[NAME]", "end a drain of this ComfyUI, or, without a name, the pause",
+     "Example:\n"
+     "  comfygate resume gpu0\n",
+     verb_resume},
     {"version", "", "print the version",
      "Example:\n"
      "  comfygate version\n",

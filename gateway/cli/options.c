@@ -128,8 +128,9 @@ int options_parse(const struct option_row *own, const struct option_row *global,
     int at = 0;
 
     while (at < argc) {
-        /* A single "-" is an operand by custom. */
-        bool is_operand = is_flags_over || argv[at][0] != '-' || argv[at][1] == '\0';
+        /* A single "-" is an operand by custom; no flag is a number. */
+        bool is_operand = is_flags_over || argv[at][0] != '-' || argv[at][1] == '\0' ||
+                          (argv[at][1] >= '0' && argv[at][1] <= '9');
         int taken = 1;
 
         if (is_operand && operands == NULL) {

@@ -172,7 +172,9 @@ def test_worst_of_several_counts(stages):
     ("submit", "--workflow", "x", "--wiat"), ("submit", "--workflow", "x", "--wait=yes"),
     ("wait",), ("wait", "not-an-id"), ("show",), ("show", UNKNOWN, UNKNOWN), ("download",), ("list", "--limit", "0"),
     ("list", "word"), ("--url", "ftp://host", "list"), ("--url", "", "list"), ("help", "frobnicate"), ("--frob", "list"),
-    ("cancel", UNKNOWN, "../../etc/passwd"),
+    ("cancel", UNKNOWN, "../../etc/passwd"), ("drain",), ("drain", "../queue"), ("drain", "a", "b"), ("resume", "a", "b"),
+    ("pause", "a"), ("backends", "a"), ("priority", UNKNOWN), ("priority", UNKNOWN, "high"), ("priority", UNKNOWN, "101"),
+    ("priority", UNKNOWN, "-101"), ("priority", UNKNOWN, "1x"), ("priority", UNKNOWN, ""), ("priority", "7", "7"), ("list", "-5"),
 ])
 def test_usage_is_2(words):
     ran = cli("http://127.0.0.1:1", *words)
@@ -182,7 +184,7 @@ def test_usage_is_2(words):
 
 @pytest.mark.parametrize("words", [
     ("list",), ("health",), ("show", UNKNOWN), ("wait", UNKNOWN), ("cancel", UNKNOWN, UNKNOWN), ("watch",),
-    ("watch", UNKNOWN), ("download", UNKNOWN), ("retry", UNKNOWN), ("submit", "--workflow", "-"),
+    ("watch", UNKNOWN), ("backends",), ("drain", "gpu0"), ("pause",), ("resume",), ("priority", UNKNOWN, "1"), ("download", UNKNOWN), ("retry", UNKNOWN), ("submit", "--workflow", "-"),
 ])
 def test_unreachable_is_69_at_once(words):
     began = time.monotonic()
@@ -513,6 +515,34 @@ def test_health(stages, gateway):
     degraded = cli(gateway, "health")
     assert degraded.code == 0 and degraded.out.splitlines()[0] == "degraded" and "backends" in degraded.out
     assert json.loads(cli(gateway, "health", "--json").out)["status"] == "degraded"
+
+
+def test_operating(stages):
+    stage = stages(backend_slots=1)
+    stage.backend(lambda b: b["status"] == "up")
+    assert cli(stage, "backends").out == "gpu0 up, 0 of 1 slots in use\n"
+    assert cli(stage, "drain", "gpu0").out == "gpu0 draining, 0 of 1 slots in use\n"
+    assert cli(stage, "health").out.splitlines()[0] == "degraded"
+    paused = cli(stage, "pause").out.splitlines()
+    assert len(paused) == 2 and paused[1].startswith("the queue is paused since 2"), paused
+    first, second = stage.submit(graphs.picture()), stage.submit(graphs.picture())
+    assert cli(stage, "priority", second["id"], "7").out == f"{second['id']} priority 7, place 1 in the queue\n"
+    assert cli(stage, "priority", second["id"], "-7").out == f"{second['id']} priority -7, place 2 in the queue\n"
+    assert json.loads(cli(stage, "priority", second["id"], "1", "--json").out)["queue_position"] == 1
+    assert cli(stage, "resume", "gpu0").out.splitlines()[0] == "gpu0 up, 0 of 1 slots in use"
+    assert cli(stage, "resume", "--quiet").out == ""
+    for job in (first, second):
+        stage.finish(job)
+    ran = cli(stage, "priority", first["id"], "1")
+    assert ran.code == 1 and "409 job_not_waiting" in ran.err, ran
+    for words in (("drain", "gpu1"), ("resume", "gpu1")):
+        ran = cli(stage, *words)
+        assert ran.code == 1 and "404 not_found" in ran.err, ran
+    cli(stage, "drain", "gpu0")
+    stage.sim.kill9()
+    stage.backend(lambda b: b["status"] == "down")
+    assert cli(stage, "backends").out.startswith("gpu0 down, and drained, 0 of 1 slots in use: ")
+    assert json.loads(cli(stage, "backends", "--json").out)["data"][0]["draining"] is True
 
 
 def test_another_server_is_not_taken_for_a_gateway(stages):
