@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "core/graph.h"
 
-#define OWN_FOLDER "comfygate/"
+#define OWN_FOLDER     "comfygate/"
+#define COMFYUI_PREFIX "ComfyUI" /* its own default */
 
 static const struct json_limits stored_limits = {.depth = 1024, .nodes = 20000000};
 
@@ -42,8 +43,6 @@ static const char *after_own_folder(const char *text)
 /* Appends the old prefix without what would lead out of the job's folder. */
 static void append_inside(struct buf *out, const char *text)
 {
-    size_t start = out->len;
-
     while (*text != '\0') {
         size_t len = strcspn(text, "/\\");
         bool is_upward = len == 2 && text[0] == '.' && text[1] == '.';
@@ -54,18 +53,17 @@ static void append_inside(struct buf *out, const char *text)
         }
         text += len + (has_separator ? 1 : 0);
     }
-    if (out->len == start) {
-        (void)buf_append_str(out, "ComfyUI"); /* its own default */
-    }
 }
 
 static enum errc own_prefix(const struct json_doc *doc, json_ref prefix, struct id job_id,
                             struct graph_edits *edits, struct err *e)
 {
     AUTO(free_ptr) char *old = json_str_dup(doc, prefix);
+    AUTO(buf_clear) struct buf inside = BUF_INIT(json_raw(doc, prefix).len + 1);
     AUTO(buf_clear) struct buf text = BUF_INIT(json_raw(doc, prefix).len + 128);
     AUTO(buf_clear) struct buf json = BUF_INIT(6 * (json_raw(doc, prefix).len + 128));
     struct json_out o = json_out_to(&json);
+    const char *rest = NULL;
 
     if (old == NULL) {
         char at[128];
@@ -74,8 +72,10 @@ static enum errc own_prefix(const struct json_doc *doc, json_ref prefix, struct 
         return err_at(e, ERR_INVALID_WORKFLOW, at, "invalid_character",
                       "a file prefix must not contain U+0000");
     }
-    (void)buf_appendf(&text, OWN_FOLDER "%s/", job_id.text);
-    append_inside(&text, after_own_folder(old));
+    append_inside(&inside, old);
+    rest = after_own_folder(buf_str(&inside));
+    (void)buf_appendf(&text, OWN_FOLDER "%s/%s", job_id.text,
+                      rest[0] != '\0' ? rest : COMFYUI_PREFIX);
     jo_span(&o, NULL, buf_span(&text));
     graph_edits_add(edits, json_offset(doc, prefix), json_raw(doc, prefix).len, buf_span(&json));
     return ERR_NONE;

@@ -262,19 +262,10 @@ def fuzz(stage, settings, log, tick):
     """What a run finds new is kept for the next one in build/, not in the corpus."""
     outcome = Outcome()
     seconds = FUZZ_SECONDS_CAMPAIGN if settings.campaign else FUZZ_SECONDS
-    forget_reports(stage, settings)
-    programs = sorted(pathlib.Path("build/fuzz/bin").glob("fuzz_*"))
-    if not programs:
-        outcome.failed("there are no fuzz programs")
-    for program in programs:
-        corpus = pathlib.Path("tests/fuzz/corpus") / program.name.removeprefix("fuzz_")
-        found = settings.folder / "fuzz" / program.name
-        found.mkdir(parents=True, exist_ok=True)
-        corpora = [str(found), *([str(corpus)] if corpus.is_dir() else [])]
-        call_one(outcome, [str(program), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000",
-                           "-print_final_stats=1", f"-artifact_prefix={found}-", *corpora],
-                 log, tick, seconds + 5 * MINUTE, f"{program.name} has found something",
-                 environment(stage, settings, ASAN_OPTIONS="", UBSAN_OPTIONS="print_stacktrace=1"))
+    programs = len(list(pathlib.Path(f"build/{stage.preset}/bin").glob("fuzz_*")))
+    limit = programs * (seconds + MINUTE) // settings.jobs + 5 * MINUTE
+    pytest(outcome, stage, settings, log, tick, ["-n", str(settings.jobs), "tests/fuzz"], limit,
+           FUZZ_SECONDS=seconds, FUZZ_KEPT=(settings.folder / "fuzz").resolve())
     return outcome
 
 

@@ -91,6 +91,8 @@ static const struct {
     {"\"comfygate/0193586e-9c1b-7d44-a3f0-000000000000/comfygate/"
      "0193586e-9c1b-7d44-a3f0-000000000001/x\"",
      "\"comfygate/" JOB "/x\""},
+    {"\"comfygate//0193586e-9c1b-7d44-a3f0-000000000000/x\"", "\"comfygate/" JOB "/x\""},
+    {"\"comfygate/0193586e-9c1b-7d44-a3f0-000000000000/..\"", "\"comfygate/" JOB "/ComfyUI\""},
     {"\"comfygate/mine/x\"", "\"comfygate/" JOB "/comfygate/mine/x\""},
     {"[\"1\",0]", NULL},
     {"7", NULL},
