@@ -232,11 +232,18 @@ def api(stage, settings, log, tick):
 def discord(stage, settings, log, tick):
     """The fake Discord is tested once, by the released program's stage."""
     outcome = Outcome()
-    words = ["-n", str(settings.jobs + 1), "tests/discord"]
+    words = ["-n", str(settings.jobs + 1 if stage.sanitizer else 2 * settings.jobs), "tests/discord"]
     if stage.sanitizer:
         words += ["--ignore-glob=tests/discord/test_fake_*.py"]
     env = settings.campaign_environment() if settings.campaign and not stage.sanitizer else {}
     pytest(outcome, stage, settings, log, tick, words, (180 if env else 25) * MINUTE, **env)
+    return outcome
+
+
+def pages(stage, settings, log, tick):
+    """In a real Chromium. One at a time: what is not on the screen, a browser does not draw."""
+    outcome = Outcome()
+    pytest(outcome, stage, settings, log, tick, ["tests/pages"], 15 * MINUTE)
     return outcome
 
 
@@ -284,6 +291,7 @@ STAGES = [
     Stage("unit-release", "unit tests and fuzz corpora, as released", unit, ("build-release",)),
     Stage("api-release", "the API through the released program", api, ("build-release",)),
     Stage("discord-release", "the Discord adapter, with a fake Discord", discord, ("build-release",)),
+    Stage("pages", "the pages of the gateway, in Chromium", pages, ("build-release",)),
     Stage("demo", "./demo --once", demo, ("build-release",)),
     Stage("build-dev", "gcc, address and undefined behaviour sanitizers", build, sanitizer=True, preset="dev"),
     Stage("unit-dev", "unit tests and fuzz corpora under them", unit, ("build-dev",), True, "dev"),

@@ -231,8 +231,8 @@ def test_another_application_has_its_own(chats):
     """The note of what was registered is one application's."""
     chat = chats()
     registered(chat, 1)
-    keys = [entry["key"] for entry in chat.gateway.json("GET", "/v1/preferences?prefix=discord.")["data"]]
-    assert f"discord.{chat.fake.application_id}.commands.everywhere" in keys
+    wait_for(lambda: f"discord.{chat.fake.application_id}.commands.everywhere" in
+             [entry["key"] for entry in chat.gateway.json("GET", "/v1/preferences?prefix=discord.")["data"]], what="the note")
 
 
 # ---- the program --------------------------------------------------------------------------------
