@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "base/completion.h"
 #include "base/mem.h"
 #include "base/version.h"
 
@@ -19,6 +20,9 @@ static const struct {
     {"check", check_verb, "tell what is wrong with token, permissions and comfygate"},
 };
 
+#define VERSION_MEANING    "tell the version"
+#define COMPLETION_MEANING "print what a shell completes our words by: " COMPLETION_SHELLS
+
 static void print_usage(FILE *out)
 {
     (void)fprintf(out, "Usage: comfygate-discord VERB [--config FILE] [SETTING]...\n\n"
@@ -26,7 +30,8 @@ static void print_usage(FILE *out)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         (void)fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].meaning);
     }
-    (void)fprintf(out, "  version   tell the version\n");
+    (void)fprintf(out, "  %-9s %s\n  %-9s %s\n", "version", VERSION_MEANING, "completion",
+                  COMPLETION_MEANING);
 }
 
 static void print_help(void)
@@ -48,6 +53,28 @@ static void print_help(void)
         "\n"
         "Settings:\n");
     settings_print_help(stdout);
+}
+
+static int print_completion(const char *shell)
+{
+    struct completion *c = completion_new("comfygate-discord");
+    bool is_known = false;
+
+    completion_flag(c, "help", 'h', NULL, "show all");
+    completion_flag(c, "version", 0, NULL, VERSION_MEANING);
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        completion_verb(c, verbs[i].name, "", verbs[i].meaning);
+        completion_settings(c, settings_table());
+    }
+    completion_verb(c, "version", "", VERSION_MEANING);
+    completion_verb(c, "completion", "bash|zsh|fish", COMPLETION_MEANING);
+    completion_verb(c, "help", "", "show all");
+    is_known = completion_print(c, shell, stdout);
+    completion_free(c);
+    if (!is_known) {
+        (void)fprintf(stderr, "comfygate-discord: completion takes " COMPLETION_SHELLS "\n");
+    }
+    return is_known ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 static bool wants_help(int argc, char **argv)
@@ -72,6 +99,9 @@ int main(int argc, char **argv)
     if (strcmp(verb, "version") == 0 || strcmp(verb, "--version") == 0) {
         (void)printf("comfygate-discord %s\n", comfygate_version());
         return EXIT_SUCCESS;
+    }
+    if (strcmp(verb, "completion") == 0) {
+        return print_completion(argc == 3 ? argv[2] : "");
     }
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         if (strcmp(verbs[i].name, verb) == 0) {

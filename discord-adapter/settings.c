@@ -206,6 +206,11 @@ void settings_clear(struct settings *s)
     setting_clear(&table, s);
 }
 
+const struct setting_table *settings_table(void)
+{
+    return &table;
+}
+
 void settings_print_help(FILE *out)
 {
     setting_print_help(&table, out);

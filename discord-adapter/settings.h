@@ -34,6 +34,8 @@ void settings_clear(struct settings *s);
 void settings_shard(const struct settings *s, int *index, int *count);
 
 void settings_print_help(FILE *out);
+/* The rows, for who prints them otherwise. */
+const struct setting_table *settings_table(void);
 /* The whole of docs/configuration-discord.md. */
 void settings_print_markdown(FILE *out);
 

@@ -77,6 +77,11 @@ void config_clear(struct config *c)
     setting_clear(&table, c);
 }
 
+const struct setting_table *config_table(void)
+{
+    return &table;
+}
+
 void config_print_help(FILE *out)
 {
     setting_print_help(&table, out);

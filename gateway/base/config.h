@@ -15,6 +15,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/setting_table.h"
 
 struct config {
 #define STR(field, section, key, def, doc)                 char *field;
@@ -36,6 +37,8 @@ void config_clear(struct config *c);
 
 /* The table for people: flag, environment name, default and meaning of every row. */
 void config_print_help(FILE *out);
+/* The rows, for who prints them otherwise. */
+const struct setting_table *config_table(void);
 /* The same as Markdown, for docs/configuration.md. */
 void config_print_markdown(FILE *out);
 

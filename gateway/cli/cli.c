@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/completion.h"
+#include "base/config.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/mem.h"
@@ -100,6 +102,10 @@ static const struct verb verbs[] = {
      "Example:\n"
      "  comfygate resume gpu0\n",
      verb_resume},
+    {"completion", "bash|zsh|fish", "print what a shell completes our words by",
+     "Prints a script. Debian's package brings them along; else, for example:\n"
+     "  comfygate completion bash >~/.local/share/bash-completion/completions/comfygate\n",
+     verb_completion},
     {"version", "", "print the version",
      "Example:\n"
      "  comfygate version\n",
@@ -151,12 +157,25 @@ static void print_overview(FILE *out)
                 out);
 }
 
+static void complete_rows(struct completion *c, const struct option_row *rows)
+{
+    for (; rows->name != NULL; rows++) {
+        completion_flag(c, rows->name, rows->letter, rows->value, rows->doc);
+    }
+}
+
 static void print_help(struct cli *cli, const struct option_row *rows)
 {
     struct option_row global[GLOBAL_ROW_COUNT];
     const struct verb *v = cli->verb;
 
     global_rows(cli, global);
+    if (cli->completion != NULL) {
+        completion_verb(cli->completion, v->name, v->operands, v->summary);
+        complete_rows(cli->completion, rows);
+        complete_rows(cli->completion, global);
+        return;
+    }
     (void)printf("comfygate %s%s%s - %s\n\n", v->name, *v->operands != '\0' ? " " : "", v->operands,
                  v->summary);
     if (v->text != NULL) {
@@ -338,6 +357,50 @@ void cli_print_body(const struct cli *cli, const struct client_reply *reply)
     if (len == 0 || data[len - 1] != '\n') {
         (void)fputc('\n', cli->out.file);
     }
+}
+
+/* Each verb shows its help to the completion, so that the two cannot differ. */
+static void complete_verbs(struct cli *cli, struct buf *names)
+{
+    struct option_row global[GLOBAL_ROW_COUNT];
+
+    global_rows(cli, global);
+    complete_rows(cli->completion, global);
+    completion_flag(cli->completion, "version", 0, NULL, "print the version");
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        (void)buf_appendf(names, "%s%s", i > 0 ? "|" : "", verbs[i].name);
+        cli->verb = &verbs[i];
+        if (verbs[i].run == NULL) {
+            completion_verb(cli->completion, verbs[i].name, "", verbs[i].summary);
+            completion_settings(cli->completion, config_table());
+        } else {
+            cli->wants_help = true;
+            (void)verbs[i].run(cli, 0, NULL);
+        }
+    }
+    completion_verb(cli->completion, "help", buf_str(names), "tell more of a verb");
+}
+
+int verb_completion(struct cli *cli, int argc, char **argv)
+{
+    const struct option_row rows[] = {{.name = NULL}};
+    AUTO(words_clear) struct words operands = {0};
+    AUTO(buf_clear) struct buf names = BUF_INIT(4096);
+    struct cli all = {.completion = NULL};
+    bool is_known = false;
+    int code = EXIT_OK;
+
+    if (!cli_options(cli, rows, argc, argv, &operands, &code) ||
+        !cli_operands(cli, &operands, 1, 1, &code)) {
+        return code;
+    }
+    all.completion = completion_new("comfygate");
+    complete_verbs(&all, &names);
+    is_known = completion_print(all.completion, operands.item[0], stdout);
+    completion_free(all.completion);
+    return is_known ? EXIT_OK
+                    : cli_usage(cli, "completion takes " COMPLETION_SHELLS ", not \"%.40s\"",
+                                operands.item[0]);
 }
 
 static int run_verb(struct cli *cli, int argc, char **argv)

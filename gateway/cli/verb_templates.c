@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/completion.h"
 #include "base/mem.h"
 #include "cli/templates.h"
 
@@ -64,6 +65,16 @@ static void print_parts(FILE *out)
                 out);
 }
 
+/* Each part shows its help to the completion. */
+static void complete_parts(struct cli *cli)
+{
+    completion_verb(cli->completion, cli->verb->name, cli->verb->operands, cli->verb->summary);
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        cli->verb = &parts[i];
+        (void)parts[i].run(cli, 0, NULL);
+    }
+}
+
 int verb_templates(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row no_rows[] = {{.name = NULL}};
@@ -77,6 +88,10 @@ int verb_templates(struct cli *cli, int argc, char **argv)
     }
     if (argc > 0 && argv[0][0] != '-') {
         return cli_usage(cli, "templates has no \"%.40s\"", argv[0]);
+    }
+    if (cli->completion != NULL) {
+        complete_parts(cli);
+        return EXIT_OK;
     }
     if (cli->wants_help ||
         (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))) {

@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 
+struct completion;
 struct verb;
 
 /* One run of the command line: what the global flags and the environment said. */
@@ -24,6 +25,7 @@ struct cli {
     struct terminal err;
     struct client *client; /* made by cli_client on first use */
     const struct verb *verb;
+    struct completion *completion; /* not NULL: --help adds to this instead of printing */
 };
 
 struct verb {
@@ -49,6 +51,7 @@ int verb_pause(struct cli *cli, int argc, char **argv);
 int verb_resume(struct cli *cli, int argc, char **argv);
 int verb_templates(struct cli *cli, int argc, char **argv);
 int verb_health(struct cli *cli, int argc, char **argv);
+int verb_completion(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 
 /* Says what is wrong with the command line and where help is; returns EXIT_USAGE. */
