@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "http/list_query.h"
 
@@ -38,6 +39,17 @@ static void read_parent(const struct uri *uri, struct job_filter *out, struct er
 
     if (parent != NULL && !id_parse(span_of(parent), &out->parent_id)) {
         (void)err_param(e, "parent_id", "must be the id of a job");
+    }
+}
+
+static void read_time(const struct uri *uri, const char *name, int64_t *out, struct err *e)
+{
+    const char *text = uri_param(uri, name);
+
+    if (text != NULL && (!clock_parse(text, out) || *out <= 0)) {
+        (void)err_param(e, name,
+                        "must be a time as 2026-11-22T23:07:00Z, or a date; the + of an offset is "
+                        "written %%2B");
     }
 }
 
@@ -78,6 +90,8 @@ enum errc job_query_parse(const struct uri *uri, struct job_filter *out, struct 
     list_query_sort(uri, &filter.sort, e);
     list_query_page(uri, &filter.limit, &filter.after, e);
     read_parent(uri, &filter, e);
+    read_time(uri, "created_after", &filter.created_from, e);
+    read_time(uri, "created_before", &filter.created_before, e);
     job_query_metadata(uri, &filter, e);
     if (e->code == ERR_NONE) {
         *out = filter;

@@ -197,8 +197,10 @@ struct job_filter {
         const char *value;
     } metadata[FILTER_METADATA_MAX];
     struct id parent_id;
-    struct id after; /* cursor: the last id of the page before */
-    int limit;       /* at least 1 */
+    int64_t created_from;   /* wall clock; 0 = any, like the next */
+    int64_t created_before; /* not at it any more */
+    struct id after;        /* cursor: the last id of the page before */
+    int limit;              /* at least 1 */
 };
 
 /* Visits up to filter->limit rows in order (ids are ordered by age). The visitor borrows the

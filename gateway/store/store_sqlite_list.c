@@ -23,14 +23,20 @@
  * The text of a statement is made from the filter and is the key of the
  * handle's cache; no value of a client is ever part of it.
  */
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "store/store_sqlite.h"
 
 #define SQL_MAX    ((size_t)32 * 1024)
-#define VALUES_MAX (9 + 2 * FILTER_METADATA_MAX)
+#define VALUES_MAX (13 + 2 * FILTER_METADATA_MAX)
+
+/* An id tells when it was made, but for what the clock was set back meanwhile; that is not believed to be more. */
+#define CLOCK_SLACK_MS (INT64_C(24) * 3600 * 1000)
+#define ID_TIME_MAX    ((INT64_C(1) << 48) - 1)
 
 enum driver {
     BY_ID,
@@ -72,6 +78,11 @@ struct list_sql {
     struct buf text;
     const char *value[VALUES_MAX]; /* of ?1, ?2, … */
     size_t value_count;
+    char created_from[24];
+    char created_before[24];
+    struct id
+        first; /* that can have been created_from, and that can not have been created_before */
+    struct id beyond;
 };
 
 static void list_sql_clear(struct list_sql *l)
@@ -143,6 +154,44 @@ static void where_metadata(struct list_sql *l, size_t i)
                       key, text);
 }
 
+/* Below all ids of this moment. */
+static struct id id_at(int64_t ms)
+{
+    struct id id;
+    int64_t time = ms < 0 ? 0 : ms;
+
+    time = time > ID_TIME_MAX ? ID_TIME_MAX : time;
+    (void)snprintf(id.text, sizeof id.text, "%08" PRIx64 "-%04" PRIx64 "-0000-0000-000000000000",
+                   (uint64_t)time >> 16, (uint64_t)time & 0xffff);
+    return id;
+}
+
+/* The column decides; the id keeps the walk short. On the side of the cursor that has already been seen to, and two
+ * bounds of one side would leave it open which of them the walk begins at. */
+static void where_created(struct list_sql *l)
+{
+    const struct job_filter *f = l->filter;
+    const char *id = drivers[l->driver].id;
+    bool has_cursor = !id_is_none(f->after);
+
+    if (f->created_from > 0) {
+        (void)snprintf(l->created_from, sizeof l->created_from, "%" PRId64, f->created_from);
+        (void)buf_appendf(&l->where, " AND j.created_at >= ?%d", value(l, l->created_from));
+        l->first = id_at(f->created_from - CLOCK_SLACK_MS);
+        if (!has_cursor || f->sort == SORT_NEWEST) {
+            (void)buf_appendf(&l->where, " AND %s >= ?%d", id, value(l, l->first.text));
+        }
+    }
+    if (f->created_before > 0) {
+        (void)snprintf(l->created_before, sizeof l->created_before, "%" PRId64, f->created_before);
+        (void)buf_appendf(&l->where, " AND j.created_at < ?%d", value(l, l->created_before));
+        l->beyond = id_at(f->created_before + CLOCK_SLACK_MS);
+        if (!has_cursor || f->sort == SORT_OLDEST) {
+            (void)buf_appendf(&l->where, " AND %s < ?%d", id, value(l, l->beyond.text));
+        }
+    }
+}
+
 /* The conditions that all arms share. */
 static void build_where(struct list_sql *l)
 {
@@ -173,6 +222,7 @@ static void build_where(struct list_sql *l)
         (void)buf_appendf(&l->where, " AND instr(lower(j.title), lower(?%d)) > 0",
                           value(l, f->text));
     }
+    where_created(l);
     if (!id_is_none(f->after)) {
         (void)buf_appendf(&l->where, " AND %s %c ?%d", drivers[l->driver].id,
                           f->sort == SORT_NEWEST ? '<' : '>', value(l, f->after.text));

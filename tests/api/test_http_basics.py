@@ -158,7 +158,7 @@ def test_readiness_without_a_comfyui(gateway):
     ready = gateway.json("GET", "/readyz")
     assert ready["status"] == "degraded"
     assert {name: check["status"] for name, check in ready["checks"].items()} == {
-        "store": "ok", "storage": "ok", "backends": "warn"}
+        "store": "ok", "storage": "ok", "backends": "warn", "queue": "ok"}
     backends = gateway.json("GET", "/v1/backends")["data"]
     assert [(backend["name"], backend["status"]) for backend in backends] == [("gpu0", "down")]
 

@@ -401,3 +401,34 @@ def test_the_whole_story_of_an_ended_job(stages):
     page = poll(stage.gateway, f"/v1/jobs/{job['id']}/events", after=0)
     assert types_of(page) == ["job.queued", "job.started", "job.output", "job.succeeded"] and not page["has_more"]
     assert [event["timestamp"] for event in page["data"]] == sorted(event["timestamp"] for event in page["data"])
+
+
+def test_jobs_of_a_time(stages):
+    stage = stages()
+    tell(stage, "/v1/queue/pause")
+    jobs = []
+    for number in range(6):
+        jobs.append(stage.submit(graphs.picture(), title=str(number), tags=["even"] if number % 2 == 0 else []))
+        time.sleep(0.005)
+    at = [job["created_at"] for job in jobs]
+
+    def titles(query):
+        found, cursor = "", ""
+        while True:
+            page = stage.gateway.json("GET", f"/v1/jobs?limit=2&{query}{cursor}")
+            found += "".join(job["title"] for job in page["data"])
+            if not page["has_more"]:
+                return found
+            cursor = f"&cursor={page['next_cursor']}"
+
+    assert titles(f"created_after={at[2]}") == "5432"
+    assert titles(f"created_before={at[2]}") == "10"
+    assert titles(f"created_after={at[1]}&created_before={at[5]}&sort=created_at") == "1234"
+    assert titles(f"created_after={at[1]}&created_before={at[5]}&tag=even") == "42"
+    assert titles(f"created_after={at[1]}&status=queued,running&q=3&template=x") == ""
+    assert titles(f"created_after={at[3]}&created_before={at[3]}") == ""
+    assert titles(f"created_before={at[0][:10]}") == "" and titles("created_after=2020-01-01") == "543210"
+    assert titles(f"created_after={at[4].replace('Z', '%2B00:00')}") == "54"
+    for query in ("created_after=now", "created_before=2026-11-22T23:07:00", "created_after=2020-01-01T00:00:00+01:00"):
+        answer = stage.gateway.request("GET", f"/v1/jobs?{query}")
+        assert answer.status == 400 and answer.problem() == ("invalid_parameter", [query.split("=")[0]])

@@ -913,6 +913,7 @@ static struct job_row random_job(const struct job_row *rows, size_t count)
     xreplace(&row.title, titles[pick(4)]);
     xreplace(&row.template_name, templates[pick(3)]);
     row.is_starred = pick(5) == 0;
+    row.created_at = clock_wall_ms() - 500 + pick(1000);
     if (count > 0 && pick(2) == 0) {
         row.parent_id = rows[pick(count < 5 ? (unsigned)count : 5)].id;
     }
@@ -939,7 +940,9 @@ static bool matches(const struct job_filter *f, const struct job_row *row)
                     is_or_any(f->owner, row->owner) && is_or_any(f->backend, row->backend) &&
                     is_or_any(f->template_name, row->template_name) &&
                     (!f->has_starred || f->is_starred == row->is_starred) &&
-                    (id_is_none(f->parent_id) || id_eq(f->parent_id, row->parent_id));
+                    (id_is_none(f->parent_id) || id_eq(f->parent_id, row->parent_id)) &&
+                    (f->created_from == 0 || row->created_at >= f->created_from) &&
+                    (f->created_before == 0 || row->created_at < f->created_before);
 
     for (size_t i = 0; i < f->metadata_count; i++) {
         is_match = is_match && has_pair(row, f->metadata[i].key, f->metadata[i].value);
@@ -971,6 +974,8 @@ static struct job_filter random_filter(const struct job_row *rows)
     if (pick(4) == 0) {
         filter.parent_id = rows[pick(5)].id;
     }
+    filter.created_from = pick(4) != 0 ? 0 : rows[pick(5)].created_at;
+    filter.created_before = pick(4) != 0 ? 0 : rows[pick(5)].created_at;
     filter.metadata_count = pick(3) == 0 ? 1 + pick(2) : 0;
     filter.metadata[0].key = "a";
     filter.metadata[0].value = pick(2) == 0 ? "1" : "2";

@@ -673,6 +673,8 @@ static struct job_filter filter_of(unsigned bits)
     }
     filter.has_starred = (bits & 1024) != 0;
     filter.is_starred = (bits & 2048) != 0;
+    filter.created_from = bits % 3 < 2 ? 1 : 0; /* with and without each of the bits */
+    filter.created_before = bits % 3 < 1 ? 2 : 0;
     if ((bits & 256) != 0) {
         filter.after = id_new();
     }

@@ -58,6 +58,7 @@ static void test_everything(void **state)
                    "/v1/"
                    "jobs?status=queued,failed&tag=a&q=b+c&backend=gpu0&template=x&starred=false&"
                    "sort=created_at&limit=200&"
+                   "created_after=2023-11-14&created_before=2023-11-14T23:13:20%%2B01:00&"
                    "parent_id=" JOB "&cursor=%s&metadata.k=v&metadata.l=",
                    cursor);
     assert_int_equal(read(target, &uri, &f, &e), ERR_NONE);
@@ -72,6 +73,8 @@ static void test_everything(void **state)
     assert_int_equal(f.limit, 200);
     assert_true(id_eq(f.parent_id, id));
     assert_true(id_eq(f.after, id));
+    assert_int_equal(f.created_from, 1699920000000);
+    assert_int_equal(f.created_before, 1700000000000);
     assert_int_equal(f.metadata_count, 2);
     assert_string_equal(f.metadata[0].key, "k");
     assert_string_equal(f.metadata[0].value, "v");
@@ -111,6 +114,11 @@ static void test_faults(void **state)
         {"/v1/jobs?cursor=" JOB, "cursor"},
         {"/v1/jobs?parent_id=", "parent_id"},
         {"/v1/jobs?parent_id=1", "parent_id"},
+        {"/v1/jobs?created_after=", "created_after"},
+        {"/v1/jobs?created_after=yesterday", "created_after"},
+        {"/v1/jobs?created_after=1969-12-31", "created_after"},
+        {"/v1/jobs?created_before=2026-11-22T23:07:00", "created_before"},
+        {"/v1/jobs?created_before=2026-11-22T23:07:00+01:00", "created_before"},
         {"/v1/jobs?metadata.=1", "metadata."},
         {"/v1/jobs?metadata.a&metadata.b&metadata.c&metadata.d&metadata.e", "metadata.e"},
     };
