@@ -12,6 +12,30 @@ bool event_source_keeps(struct http_server *server, int64_t after)
     return after >= 0 && after <= range.newest && after + 1 >= range.oldest;
 }
 
+static void note_first(void *arg, const struct event_row *row)
+{
+    int64_t *before_first = arg;
+
+    if (row->type == EVENT_JOB_QUEUED) {
+        *before_first = row->seq - 1;
+    }
+}
+
+int64_t event_source_from(struct http_server *server, struct id job, int64_t after)
+{
+    struct store_reader *store = NULL;
+    int64_t before_first = -1;
+
+    if (after < 0 || event_source_keeps(server, after)) {
+        return after;
+    }
+    store = reader_get(server);
+    if (store == NULL || store_events(store, job, 0, 1, note_first, &before_first) != ST_OK) {
+        return after;
+    }
+    return before_first > after ? before_first : after;
+}
+
 enum errc event_source_open(struct event_source *s, struct err *e)
 {
     struct event_feed *feed = s->server->parts.feed;

@@ -34,6 +34,9 @@ struct event_source {
 
 /* Whether all events that follow this one are still there, so that a reader can go on behind it. */
 bool event_source_keeps(struct http_server *server, int64_t after) MUST_CHECK;
+/* Where a reader of one job goes on that has seen `after`: just before the job's first event when all before that
+ * was of other jobs, so that a story that is kept as a whole is told, whatever is kept of others; else `after`. */
+int64_t event_source_from(struct http_server *server, struct id job, int64_t after) MUST_CHECK;
 /* Takes a place in the feed, as the reader's upper part says. RATE_LIMITED when too many listen, or
  * SHUTTING_DOWN. */
 enum errc event_source_open(struct event_source *s, struct err *e) MUST_CHECK;

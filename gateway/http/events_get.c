@@ -2,6 +2,7 @@
  */
 #include "http/event_poll.h"
 #include "http/event_query.h"
+#include "http/event_source.h"
 #include "http/event_stream.h"
 #include "http/handlers.h"
 #include "http/reply.h"
@@ -21,6 +22,9 @@ static enum MHD_Result answer(struct request *r)
     if (event_query_parse(&r->uri, request_header(r, "Last-Event-ID"), form, &query, &e) !=
         ERR_NONE) {
         return reply_problem(r, &e);
+    }
+    if (query.has_after && !id_is_none(r->id)) {
+        query.after = event_source_from(r->server, r->id, query.after);
     }
     return form == FORM_STREAM ? event_stream_answer(r, &query) : event_poll_answer(r, &query);
 }

@@ -1,4 +1,6 @@
 """What an operator does to a running gateway: moves jobs in the queue, drains a ComfyUI, pauses all of them."""
+import contextlib
+import sqlite3
 import time
 
 import graphs
@@ -401,6 +403,31 @@ def test_the_whole_story_of_an_ended_job(stages):
     page = poll(stage.gateway, f"/v1/jobs/{job['id']}/events", after=0)
     assert types_of(page) == ["job.queued", "job.started", "job.output", "job.succeeded"] and not page["has_more"]
     assert [event["timestamp"] for event in page["data"]] == sorted(event["timestamp"] for event in page["data"])
+
+
+def test_a_story_that_is_kept_is_told_whatever_is_kept_of_others(stages):
+    """Events of older jobs go; those of a younger job are asked for with after=0 all the same."""
+    stage = stages()
+    old = stage.finish(stage.submit(graphs.picture()))
+    between = stage.submit(graphs.picture())
+    job, between = stage.finish(stage.submit(graphs.steps(2, 10))), stage.finish(between)
+    stage.gateway.stop()
+    with contextlib.closing(sqlite3.connect(stage.gateway.data_dir / "comfygate.db")) as db, db:
+        first = db.execute("SELECT min(seq) FROM event WHERE job_id = ?", [job["id"]]).fetchone()[0]
+        queued = db.execute("SELECT min(seq) FROM event WHERE job_id = ?", [between["id"]]).fetchone()[0]
+        assert queued < first
+        db.execute("DELETE FROM event WHERE seq <= ?", [queued])
+    stage.gateway.start()
+    whole = ["job.queued", "job.started", "job.output", "job.succeeded"]
+    assert types_of(poll(stage.gateway, f"/v1/jobs/{job['id']}/events", after=0)) == whole
+    with listen(stage.gateway, f"/v1/jobs/{job['id']}/events?after=0") as stream:
+        assert [event.type for event in stream.rest()] == ["snapshot", *whole, "end"]
+    for lost in (old, between):
+        assert types_of(poll(stage.gateway, f"/v1/jobs/{lost['id']}/events", after=0)) == ["reset", "snapshot"]
+    assert types_of(poll(stage.gateway, after=0)) == ["reset", "snapshot"]
+    answer = stage.gateway.request("GET", "/v1/jobs/0193586e-9c1b-7d44-a3f0-5b1f0e9c2a77/events?after=0",
+                                   headers={"Accept": "application/json"})
+    assert answer.status == 404
 
 
 def test_jobs_of_a_time(stages):
