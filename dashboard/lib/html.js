@@ -6,11 +6,13 @@ export * from "../vendor/hooks.js";
 export { render, Fragment };
 export const html = htm.bind(h);
 
-// A view that is drawn again only when one of its properties is another one; for rows of long lists.
-export function memo(View) {
+const areSame = (a, b) => Object.keys({ ...a, ...b }).every((name) => a[name] === b[name]);
+
+// A view that is drawn again only when its properties are not the same as before; for long lists.
+export function memo(View, isSame = areSame) {
   return class extends Component {
     shouldComponentUpdate(next) {
-      return Object.keys({ ...next, ...this.props }).some((name) => next[name] !== this.props[name]);
+      return !isSame(next, this.props);
     }
 
     render(properties) {

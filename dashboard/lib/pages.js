@@ -14,6 +14,7 @@ export function usePages(path, params) {
   const load = useCallback(async (isFirst) => {
     const now = latest.current;
     if (now.busy === now.key) {
+      now.isMoreWanted ||= !isFirst;
       return;
     }
     const { key: asked, path: from, params: filter } = now;
@@ -30,8 +31,11 @@ export function usePages(path, params) {
       }
     }
     now.busy = null;
-    if (latest.current.key !== asked) {
+    if (now.key !== asked) {
       load(true);
+    } else if (now.isMoreWanted) {
+      now.isMoreWanted = false;
+      setTimeout(load, 0, false); // when what has come is part of the state
     }
   }, []);
 

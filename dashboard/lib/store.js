@@ -20,12 +20,12 @@ export function createStore(initial) {
   };
 }
 
-// The store's value, or what `select` takes of it; draws again when that changes.
-export function useStore(store, select = (value) => value) {
+// The store's value, or what `select` takes of it; draws again when that changes. `inputs` is what `select` depends on.
+export function useStore(store, select = (value) => value, inputs = []) {
   const [shown, show] = useState(() => select(store.get()));
   useEffect(() => {
     show(() => select(store.get()));
     return store.watch((value) => show(() => select(value)));
-  }, [store]);
+  }, [store, ...inputs]);
   return shown;
 }

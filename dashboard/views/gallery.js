@@ -1,5 +1,5 @@
 // All results, newest first; and, with "<job id>.<index>", one of them in full.
-import { html, memo, useEffect } from "../lib/html.js";
+import { html, memo, useCallback, useEffect } from "../lib/html.js";
 import { get } from "../lib/api.js";
 import { usePages } from "../lib/pages.js";
 import { useLoad } from "../lib/load.js";
@@ -8,6 +8,7 @@ import { go, to } from "../lib/router.js";
 import { Empty, Icon } from "../parts/basics.js";
 import { ChoiceField, SearchField } from "../parts/filters.js";
 import { More } from "../parts/more.js";
+import { Rows } from "../parts/rows.js";
 import { hasThumbnail, thumbnail } from "../parts/outputs.js";
 import { Viewer } from "../parts/viewer.js";
 
@@ -30,6 +31,7 @@ export function Gallery({ id, query }) {
   const pages = usePages("/v1/outputs", { limit: PAGE, ...params });
   const templates = useLoad(() => get("/v1/templates"), [], () => false);
   const index = pages.items.findIndex((output) => placeOf(output) === id);
+  const drawTile = useCallback((output) => html`<${Tile} output=${output} address=${to("gallery", placeOf(output), query)} key=${output.id} />`, [JSON.stringify(query)]);
   const at = (step) => pages.items[index + step];
 
   useEffect(() => {
@@ -58,7 +60,7 @@ export function Gallery({ id, query }) {
       <${ChoiceField} view="gallery" query=${query} name="template" label="Template" choices=${[["", "All"], ...(templates.data?.data ?? []).map((one) => [one.name, one.title])]} />
       <${ChoiceField} view="gallery" query=${query} name="starred" label="Starred" choices=${[["", "All"], ["true", "Starred"]]} />
       <${ChoiceField} view="gallery" query=${query} name="sort" label="Order" choices=${[["", "Newest first"], ["created_at", "Oldest first"]]} /></div>
-    <ul class="tiles">${pages.items.map((output) => html`<${Tile} output=${output} address=${to("gallery", placeOf(output), query)} key=${output.id} />`)}</ul>
+    <ul class="tiles"><${Rows} items=${pages.items} draw=${drawTile} /></ul>
     ${pages.items.length === 0 && !pages.isLoading && !pages.problem && (Object.keys(params).length > 0
       ? html`<${Empty} title="Nothing is like that"><a class="button" href=${to("gallery")}>Show all</a><//>`
       : html`<${Empty} title="No results yet"><p>What jobs make comes here.</p><a class="button primary" href=${to("new")}>Make the first</a><//>`)}

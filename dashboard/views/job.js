@@ -125,7 +125,7 @@ function Whole({ job }) {
 export function Job({ id }) {
   const job = useLoad(() => get(`/v1/jobs/${encodeURIComponent(id)}`), [id],
     (event) => event.type === "snapshot" || event.type === "poll" || (event.job_id === id && !["job.progress", "job.preview"].includes(event.type)));
-  const live = useStore(openJobs, (state) => state.jobs.get(id));
+  const live = useStore(openJobs, (state) => state.jobs.get(id), [id]);
   useEffect(() => {
     if (job.data) {
       document.title = `${jobName(job.data)} – comfygate`;

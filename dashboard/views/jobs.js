@@ -9,6 +9,7 @@ import { duration, jobName } from "../lib/format.js";
 import { Bar, Empty, Status, Time, statusWord } from "../parts/basics.js";
 import { ChoiceField, SearchField } from "../parts/filters.js";
 import { More } from "../parts/more.js";
+import { Rows } from "../parts/rows.js";
 import { hasThumbnail, thumbnail } from "../parts/outputs.js";
 import { Job } from "./job.js";
 
@@ -17,7 +18,7 @@ const FILTERS = ["status", "template", "backend", "tag", "q", "starred", "parent
 const PAGE = 100;
 const SOON_MS = 500;
 
-// No <table>: the browser can leave out rows that are not on the screen only when they are boxes of their own.
+// No <table>: the browser can leave out what is not on the screen only when it is in a box of its own.
 const Row = memo(({ job }) => {
   const picture = job.outputs.find((output) => output.primary && hasThumbnail(output));
   return html`<div role="row" class="job-row" onClick=${(event) => event.target.closest("a") === null && go(to("jobs", job.id))}>
@@ -31,6 +32,9 @@ const Row = memo(({ job }) => {
     <span role="cell" class="muted"><${Time} at=${job.created_at} /></span>
   </div>`;
 });
+
+const drawRow = (job) => html`<${Row} job=${job} key=${job.id} />`;
+const frameRows = (rows) => html`<div role="rowgroup" class="job-chunk">${rows}</div>`;
 
 // What an event tells, put over what is known. The list itself is asked for anew when a job came or went.
 function useLiveRows(pages) {
@@ -92,7 +96,7 @@ function List({ query }) {
     ${pages.items.length > 0 && html`<div role="table" class="jobs-table" aria-label="Jobs">
       <div role="row" class="job-row job-head-row"><span role="columnheader" class="thumb"><span class="hidden">Picture</span></span><span role="columnheader">Job</span><span role="columnheader">State</span>
         <span role="columnheader" class="wide">ComfyUI</span><span role="columnheader" class="wide">Ran</span><span role="columnheader">Accepted</span></div>
-      ${pages.items.map((job) => html`<${Row} job=${job} key=${job.id} />`)}</div>`}
+      <${Rows} items=${pages.items} draw=${drawRow} frame=${frameRows} /></div>`}
     ${pages.items.length === 0 && !pages.isLoading && !pages.problem && (isFiltered
       ? html`<${Empty} title="No job is like that"><a class="button" href=${to("jobs")}>Show all</a><//>`
       : html`<${Empty} title="There are no jobs yet"><a class="button primary" href=${to("new")}>Make the first</a><//>`)}
