@@ -3,18 +3,27 @@ import { html, render, useEffect, useRef } from "./lib/html.js";
 import { useStore } from "./lib/store.js";
 import { liveState, startLive } from "./lib/live.js";
 import { startJobs, openJobs } from "./lib/jobs.js";
+import { startEventLog } from "./lib/event_log.js";
 import { to, useRoute } from "./lib/router.js";
 import { nextTheme, theme } from "./lib/theme.js";
 import { Empty, Icon, Toasts } from "./parts/basics.js";
 import { Now } from "./views/now.js";
+import { New } from "./views/new.js";
 import { Gallery } from "./views/gallery.js";
 import { Jobs } from "./views/jobs.js";
+import { Templates } from "./views/templates.js";
+import { Backends } from "./views/backends.js";
+import { Api } from "./views/api.js";
 
 // name: [title, view]. A view gets the route's id and query. The first ones are at the foot of a phone.
 const VIEWS = {
   now: ["Now", Now],
+  new: ["New", New],
   gallery: ["Gallery", Gallery],
   jobs: ["Jobs", Jobs],
+  templates: ["Templates", Templates],
+  backends: ["ComfyUI", Backends],
+  api: ["API", Api],
 };
 const AT_THE_FOOT = 4;
 
@@ -77,5 +86,6 @@ function App() {
 }
 
 startJobs();
+startEventLog();
 startLive();
 render(html`<${App} />`, document.getElementById("app"));

@@ -14,6 +14,8 @@ export const ENDED = ["succeeded", "failed", "canceled", "expired"];
 export const openJobs = createStore({ isKnown: false, jobs: new Map(), cut: false, recent: [] });
 // null until it is known
 export const backends = createStore(null);
+// Since when no ComfyUI is given jobs; null while the queue moves.
+export const pausedSince = createStore(null);
 
 let refreshTimer = 0;
 let isRecentFilled = false;
@@ -65,6 +67,11 @@ function replaceAll(jobs, cut) {
   }));
 }
 
+function setServers(list) {
+  backends.set(list.data);
+  pausedSince.set(list.paused_since ?? null);
+}
+
 // What ended before one looked on; once.
 async function fillRecent() {
   const { data } = await get("/v1/jobs", { status: ENDED.join(","), limit: RECENT_MAX });
@@ -86,7 +93,7 @@ export async function refreshJobs() {
     ]);
     const ended = new Set(openJobs.get().recent.filter((job) => !began.has(job.id)).map((job) => job.id));
     replaceAll(list.data.filter((job) => !ended.has(job.id)), list.has_more);
-    backends.set(servers.data);
+    setServers(servers);
     await (isRecentFilled || fillRecent());
   } catch {
     // liveState tells of it
@@ -102,9 +109,9 @@ function planRefresh(ms) {
 function onEvent({ type, job_id: id, data }) {
   if (type === "snapshot") {
     replaceAll(data.jobs, data.jobs_cut);
-    backends.set(data.backends.data);
+    setServers(data.backends);
     planRefresh(REFRESH_MS);
-  } else if (type === "job.progress" || type === "job.position") {
+  } else if (["job.progress", "job.position", "job.updated"].includes(type)) {
     change(id, data);
   } else if (type === "job.preview") {
     change(id, { preview_seq: data.preview_seq });

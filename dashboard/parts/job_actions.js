@@ -26,6 +26,11 @@ export const setPriority = (job, priority) => attempt(async () => {
   refreshJobs();
 });
 
+export const resumeQueue = () => attempt(async () => {
+  await post("/v1/queue/resume");
+  refreshJobs();
+});
+
 // A new job like this one. What came as a whole workflow can only be repeated; a template is given another seed.
 export const runAgain = (job, change = job.template ? { seed: "random" } : {}) => attempt(async () => {
   const next = await post(`/v1/jobs/${job.id}/retry`, change);

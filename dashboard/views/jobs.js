@@ -41,7 +41,7 @@ function useLiveRows(pages) {
   useEffect(() => {
     let timer = 0;
     const unwatch = watchEvents(({ type, job_id: id, data }) => {
-      if (type === "job.progress") {
+      if (type === "job.progress" || type === "job.updated") {
         pages.change((items) => changed(items, id, data));
       } else if (type.startsWith("job.") && type !== "job.preview" && type !== "job.position") {
         pages.change((items) => (type === "job.deleted" ? items.filter((job) => job.id !== id) : changed(items, id, { progress: null, ...data })));

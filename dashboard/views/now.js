@@ -1,12 +1,12 @@
 // What runs, what waits, and how each ComfyUI fares.
 import { html } from "../lib/html.js";
 import { useStore } from "../lib/store.js";
-import { backends, openJobs } from "../lib/jobs.js";
+import { backends, openJobs, pausedSince } from "../lib/jobs.js";
 import { to } from "../lib/router.js";
 import { bytes, duration, jobName, remaining } from "../lib/format.js";
 import { Bar, Empty, Icon, Loading, Status, Time } from "../parts/basics.js";
 import { Preview } from "../parts/preview.js";
-import { cancelJob, setPriority } from "../parts/job_actions.js";
+import { cancelJob, resumeQueue, setPriority } from "../parts/job_actions.js";
 
 const SHOWN_WAITING = 50;
 
@@ -88,6 +88,7 @@ function Recent({ job }) {
 export function Now() {
   const { jobs, isKnown, cut, recent } = useStore(openJobs);
   const servers = useStore(backends);
+  const paused = useStore(pausedSince);
   const all = [...jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   const running = all.filter((job) => job.status !== "queued");
   const waiting = all.filter((job) => job.status === "queued")
@@ -96,7 +97,8 @@ export function Now() {
   if (!isKnown) {
     return html`<${Loading} label="Asking what runs" />`;
   }
-  return html`<div class="now">
+  return html`${paused && html`<div class="notice" role="status"><${Icon} name="pause" /> The queue is paused since <${Time} at=${paused} />: what runs goes on, what waits stays.
+      <button type="button" onClick=${resumeQueue}>Resume</button></div>`}<div class="now">
     <section aria-labelledby="now-running">
       <h2 id="now-running">Running${running.length > 0 && html` <span class="count">${running.length}</span>`}</h2>
       ${running.length > 0 ? html`<ul class="cards">${running.map((job) => html`<${Running} job=${job} key=${job.id} />`)}</ul>`

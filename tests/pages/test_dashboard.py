@@ -86,6 +86,21 @@ def test_cancel(stage, pages):
     page.reads("Canceled")
 
 
+def test_a_paused_queue_and_priority(stage, pages):
+    stage.gateway.json("POST", "/v1/queue/pause")
+    first, second = (stage.submit(slow(), title=title) for title in ("The first", "The second"))
+    page = pages(stage.gateway)
+    page.reads("The queue is paused")
+    page.press("Sooner: The second")
+    page.until(lambda: page.one(".rows .row").text.startswith("1\nThe second"), "the second to be the first")
+    assert stage.job(second)["priority"] == 10
+    page.press("Resume")
+    page.lacks("The queue is paused")
+    page.until(lambda: page.all(".running-job"), "it to run")
+    stage.finish(second)
+    stage.finish(first)
+
+
 def test_an_error_is_shown_with_its_node(stage, pages):
     graph = slow()
     graph["77"] = {"class_type": "NoSuchNode", "inputs": {}, "_meta": {"title": "What lacks"}}
