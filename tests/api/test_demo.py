@@ -150,7 +150,7 @@ def test_serves_until_ctrl_c(demo, clone):
     run.until("Ctrl-C ends it.")
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(run.picture_url, timeout=10) as answer:
         assert answer.read() == run.picture.read_bytes()
-    assert "curl " in run.text
+    assert "The dashboard" in run.text and "curl " in run.text
     assert len(processes_in(clone)) >= 3
     run.press_ctrl_c()
     assert run.end() == 0, run.text[-2000:]

@@ -1,5 +1,6 @@
 """The dashboard, as people use it."""
 import itertools
+import time
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -203,3 +204,21 @@ def test_keyboard(stage, pages):
     page.until(lambda: "Two" in page.one("dialog[open]").text, "the newest again")
     page.keys(Keys.ESCAPE)
     page.until(lambda: not page.all("dialog[open]"), "the gallery")
+
+
+def test_a_hidden_page_lets_go_of_the_stream(stage, pages):
+    page = pages(stage.gateway)
+    page.reads("Live")
+    page.run("""const live = document.querySelector(".live");
+        window.states = [];
+        new MutationObserver(() => states.push(live.title)).observe(live, { attributes: true });""")
+    shown = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    time.sleep(11)
+    job = stage.submit(slow(), title="Came while nobody looked")
+    page.driver.close()
+    page.driver.switch_to.window(shown)
+    page.reads("Came while nobody looked")
+    page.reads("Live")
+    assert page.run("return states") == ["Paused while hidden", "Connecting", "Live"]
+    stage.finish(job)
