@@ -55,10 +55,10 @@ export function Refusal({ problem, label }) {
     ${problem.requestId && html`<p class="muted small">Request ${problem.requestId}</p>`}</div>`;
 }
 
-export const SubmitBar = ({ count, onCount, isBusy, onDry, onReset, fault }) => html`<div class="submit-bar">
-  <label class="filter">Jobs<select id="field-jobs" value=${count} onChange=${(event) => onCount(Number(event.target.value))}>
-    ${COUNTS.map((n) => html`<option value=${n} key=${n} selected=${n === count}>${n}</option>`)}</select></label>
-  <span class="submit-space"><${Fault} name="form" fault=${fault} /></span>
-  ${onReset && html`<button type="button" class="quiet" onClick=${onReset}>Reset</button>`}
-  <button type="button" disabled=${isBusy} onClick=${onDry}>Dry run</button>
-  <button type="submit" class="primary" disabled=${isBusy}>${isBusy ? "Sending…" : count > 1 ? `Submit ${count}` : "Submit"}</button></div>`;
+export const SubmitBar = ({ count, onCount, isBusy, onDry, onReset, fault }) => html`<div class="card submit-bar">
+  <${Fault} name="form" fault=${fault} />
+  <button type="submit" class="primary" disabled=${isBusy}>${isBusy ? "Sending…" : count > 1 ? `Submit ${count}` : "Submit"}</button>
+  <div class="submit-more"><label>Jobs<select id="field-jobs" value=${count} onChange=${(event) => onCount(Number(event.target.value))}>
+      ${COUNTS.map((n) => html`<option value=${n} key=${n} selected=${n === count}>${n}</option>`)}</select></label>
+    <button type="button" disabled=${isBusy} onClick=${onDry}>Dry run</button>
+    ${onReset && html`<button type="button" class="quiet" onClick=${onReset}>Reset</button>`}</div></div>`;

@@ -35,7 +35,7 @@ const Facts = ({ server }) => html`<dl class="facts">
 function Server({ server, isBusy, onDrain, onResume }) {
   const [word, kind] = WORDS[server.status];
   return html`<li class="card"><div class="server-head"><h3>${server.name}</h3><span class="status status-${kind}">${word}</span>
-      ${server.draining && server.status !== "draining" && html`<span class="status status-expired">Drained</span>`}<span class="submit-space"></span>
+      ${server.draining && server.status !== "draining" && html`<span class="status status-expired">Drained</span>`}
       ${server.draining ? html`<button type="button" disabled=${isBusy} aria-label=${`Resume ${server.name}`} onClick=${onResume}><${Icon} name="play" /> Resume</button>`
         : html`<button type="button" disabled=${isBusy} aria-label=${`Drain ${server.name}`} onClick=${onDrain}><${Icon} name="pause" /> Drain</button>`}</div>
     ${server.reason && html`<p class="warning">${server.reason}</p>`}
@@ -51,9 +51,9 @@ function Queue({ paused, isBusy, onPause, onResume }) {
 
 // What is done after the question is answered; the answer of each is the list as it is then.
 function questionOf(kind, name) {
-  return kind === "pause" ? { path: "/v1/queue/pause", done: "The queue is paused", title: "Pause the queue?", word: "Pause",
+  return kind === "pause" ? { path: "/v1/queue/pause", done: "The queue is paused", title: "Pause the queue?", word: "Pause it",
       text: "What runs goes on. What waits, and what comes, stays here until the queue is resumed, also when the gateway is started anew." }
-    : { path: `/v1/backends/${encodeURIComponent(name)}/drain`, done: `${name} gets nothing new`, title: `Drain ${name}?`, word: "Drain",
+    : { path: `/v1/backends/${encodeURIComponent(name)}/drain`, done: `${name} gets nothing new`, title: `Drain ${name}?`, word: "Drain it",
       text: "It finishes what it has and gets nothing new until it is resumed, also when the gateway is started anew." };
 }
 

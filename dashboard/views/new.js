@@ -6,7 +6,6 @@ import { to } from "../lib/router.js";
 import { CATEGORIES, availabilityOf, categoryWord, matches } from "../lib/templates.js";
 import { Empty, Loaded } from "../parts/basics.js";
 import { SearchField } from "../parts/filters.js";
-import { SentJobs } from "../parts/sent_jobs.js";
 import { NewForm } from "./new_form.js";
 import { NewRaw } from "./new_raw.js";
 
@@ -62,7 +61,7 @@ function OfTemplate({ name, query }) {
         <p class="muted">${template.description}</p></header>
       ${query.from && !job && html`<p class="warning">The job to take the settings from is no longer there.</p>`}
       ${template.input_schema === null ? html`<${Empty} title="This template is broken"><a class="button" href=${to("templates", template.name)}>What is wrong with it</a><//>`
-        : html`<div class="new"><${NewForm} template=${template} query=${query} job=${job} /><${SentJobs} /></div>`}`;
+        : html`<${NewForm} template=${template} query=${query} job=${job} />`}`;
   }}<//>`;
 }
 

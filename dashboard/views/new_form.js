@@ -8,6 +8,7 @@ import { toast } from "../lib/toast.js";
 import { jobName } from "../lib/format.js";
 import { SchemaForm } from "../parts/schema_form.js";
 import { DryRun, NO_OPTIONS, Options, Refusal, SubmitBar, checkOptions, optionsOf } from "../parts/submission.js";
+import { SentJobs } from "../parts/sent_jobs.js";
 
 const FROM_ADDRESS = "input.";
 
@@ -126,13 +127,13 @@ export function NewForm({ template, query, job }) {
   });
   const onKeyDown = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && form.current.requestSubmit();
 
-  return html`<form class="new-form" ref=${form} novalidate aria-label=${template.title} onSubmit=${onSubmit} onKeyDown=${onKeyDown}>
+  return html`<form class="new" ref=${form} novalidate aria-label=${template.title} onSubmit=${onSubmit} onKeyDown=${onKeyDown}><div class="new-form">
     <${Beginnings} template=${template} job=${job} seed=${seed} onInput=${onInput} onSeed=${(value) => onDraft(seed.name, value)} />
     ${unknown.length > 0 && html`<p class="warning">The template has no ${unknown.join(", ")} (any more): left out.</p>`}
     ${problem && html`<${Refusal} problem=${problem} label=${(item) => nameOf(fields, item)} />`}
     <${SchemaForm} fields=${fields} drafts=${drafts} faults=${{ ...faultsSoFar(fields, drafts), ...faults }} onDraft=${onDraft} isVideo=${template.outputs.some((output) => output.type === "video")} />
     <${Options} options=${options} faults=${faults} onOption=${(name, value) => { setOptions((now) => ({ ...now, [name]: value })); sending.forget(name); }} />
     ${found && html`<${DryRun} found=${found} onClose=${() => sending.change({ found: null })} />`}
-    <${SubmitBar} count=${count} onCount=${setCount} isBusy=${isBusy} onDry=${onDry} onReset=${() => { onInput({}); setOptions(NO_OPTIONS); setCount(1); }}
-      fault=${Object.keys(faults).length > 0 ? "Something above is not right yet." : null} /></form>`;
+    </div><div class="new-side"><${SubmitBar} count=${count} onCount=${setCount} isBusy=${isBusy} onDry=${onDry} onReset=${() => { onInput({}); setOptions(NO_OPTIONS); setCount(1); }}
+      fault=${Object.keys(faults).length > 0 ? "Something is not right yet." : null} /><${SentJobs} /></div></form>`;
 }

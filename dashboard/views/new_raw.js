@@ -87,11 +87,11 @@ export function NewRaw() {
     });
   };
 
-  return html`<p><a href=${to("new")}>← All templates</a></p><div class="new"><form class="new-form" ref=${form} novalidate aria-label="Raw workflow" onSubmit=${onSubmit}>
+  return html`<p><a href=${to("new")}>← All templates</a></p><form class="new" ref=${form} novalidate aria-label="Raw workflow" onSubmit=${onSubmit}><div class="new-form">
     ${state.problem && html`<${Refusal} problem=${state.problem} label=${(item) => item.pointer || item.parameter || "The submission"} />`}
     <${Source} text=${text} what=${what} fault=${what.fault ?? state.faults.workflow} onText=${put}
       onFile=${(content, name) => { put(content); setOptions((now) => ({ ...now, title: now.title || name.replace(/\.json$/i, "") })); }} />
     <${Options} options=${options} faults=${state.faults} onOption=${(name, value) => setOptions((now) => ({ ...now, [name]: value }))} />
     ${state.found && html`<${DryRun} found=${state.found} onClose=${() => setState(NOTHING)} />`}
-    <${SubmitBar} count=${count} onCount=${setCount} isBusy=${state.isBusy} onDry=${() => run(tryOut)} /></form><${SentJobs} /></div>`;
+    </div><div class="new-side"><${SubmitBar} count=${count} onCount=${setCount} isBusy=${state.isBusy} onDry=${() => run(tryOut)} /><${SentJobs} /></div></form>`;
 }
