@@ -29,6 +29,8 @@
 #define NUMBER_SIZE   24
 #define PATH_SIZE     4096
 #define ARGS_MAX      6
+/* Where packages put what no user calls; seen from the folder of comfygate. */
+#define PROGRAM_FOLDER "libexec/comfygate"
 /* Between two looks at a child that has closed its pipe and is about to end. */
 #define LOOK_NS 2000000
 /* Between two looks at whether anybody still wants the result. */
@@ -50,24 +52,32 @@ struct call {
     char pixels[NUMBER_SIZE];
 };
 
-/* The program's path: beside the file that this process runs. */
+/* The program's path: where packages put it, or beside the file that this process runs. */
 static enum errc find_program(char path[PATH_SIZE], struct err *e)
 {
-    ssize_t len = readlink("/proc/self/exe", path, PATH_SIZE - 1);
+    static const char *const PLACES[] = {"/../" PROGRAM_FOLDER "/" PROGRAM_NAME, "/" PROGRAM_NAME};
+    char folder[PATH_SIZE];
+    ssize_t len = readlink("/proc/self/exe", folder, sizeof folder - 1);
     char *slash = NULL;
+    bool is_found = false;
 
     if (len < 0) {
         return err_set(e, ERR_INTERNAL_ERROR, "/proc/self/exe cannot be read: %m.");
     }
-    path[len] = '\0';
-    slash = strrchr(path, '/');
-    if (slash == NULL || (size_t)(slash + 1 - path) + sizeof PROGRAM_NAME > PATH_SIZE) {
+    folder[len] = '\0';
+    slash = strrchr(folder, '/');
+    if (slash == NULL || (size_t)(slash - folder) + strlen(PLACES[0]) >= PATH_SIZE) {
         return err_set(e, ERR_INTERNAL_ERROR, "The path of this program is too long.");
     }
-    memcpy(slash + 1, PROGRAM_NAME, sizeof PROGRAM_NAME);
-    if (access(path, X_OK) != 0) {
+    for (size_t i = 0; i < COUNT_OF(PLACES) && !is_found; i++) {
+        (void)snprintf(path, PATH_SIZE, "%.*s%s", (int)(slash - folder), folder, PLACES[i]);
+        is_found = access(path, X_OK) == 0;
+    }
+    if (!is_found) {
         return err_set(e, ERR_INTERNAL_ERROR,
-                       "%s cannot be run: %m. It is installed beside comfygate.", path);
+                       "%s cannot be run: %m. It is installed beside comfygate, or in "
+                       "../" PROGRAM_FOLDER ".",
+                       path);
     }
     return ERR_NONE;
 }
