@@ -103,7 +103,9 @@ static const struct verb verbs[] = {
      "  comfygate resume gpu0\n",
      verb_resume},
     {"completion", "bash|zsh|fish", "print what a shell completes our words by",
-     "Prints a script. Debian's package brings them along; else, for example:\n"
+     "Prints a script. The Debian package brings all three along; else put it where your shell\n"
+     "looks for such.\n\n"
+     "Example:\n"
      "  comfygate completion bash >~/.local/share/bash-completion/completions/comfygate\n",
      verb_completion},
     {"version", "", "print the version",

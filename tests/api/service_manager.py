@@ -88,7 +88,10 @@ class Frozen:
         return self
 
     def __exit__(self, *_):
-        self._ask(PTRACE_DETACH)
+        try:
+            self._ask(PTRACE_DETACH)
+        except OSError:  # it was killed; who traces it must see that, before anybody else can
+            os.waitpid(self.tid, WALL)
 
 
 def threads_in_poll(pid):

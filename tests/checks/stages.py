@@ -282,6 +282,16 @@ def demo(stage, settings, log, tick):
     return outcome
 
 
+def packaging(files):
+    """Tests that make machines of their own, from a Debian that they share. What they fetch may need a proxy."""
+    def run(stage, settings, log, tick):
+        outcome = Outcome()
+        proxies = {name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ}
+        pytest(outcome, stage, settings, log, tick, ["-x", *files], 20 * MINUTE, **proxies)
+        return outcome
+    return run
+
+
 STAGES = [
     Stage("format", "every C file is as clang-format has it", lint_format),
     Stage("house", "the rules that no tool knows", lint_house),
@@ -292,6 +302,9 @@ STAGES = [
     Stage("api-release", "the API through the released program", api, ("build-release",)),
     Stage("discord-release", "the Discord adapter, with a fake Discord", discord, ("build-release",)),
     Stage("pages", "the pages of the gateway, in Chromium", pages, ("build-release",)),
+    Stage("package", "the Debian package on a machine of its own", packaging(
+        [f"tests/packaging/test_{what}.py" for what in ("units", "compose", "deb")]), ("build-release",)),
+    Stage("image", "the container image, built and run", packaging(["tests/packaging/test_image.py"])),
     Stage("demo", "./demo --once", demo, ("build-release",)),
     Stage("build-dev", "gcc, address and undefined behaviour sanitizers", build, sanitizer=True, preset="dev"),
     Stage("unit-dev", "unit tests and fuzz corpora under them", unit, ("build-dev",), True, "dev"),
