@@ -29,13 +29,13 @@ export function duration(ms) {
   return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-// "about 20 s", for what is only estimated.
-export function remaining(until) {
+// "about 20 s", for what is only estimated; `word` goes before it where that makes sense.
+export function remaining(until, word = "") {
   const seconds = (new Date(until) - Date.now()) / 1000;
   if (seconds < 1) {
     return "any moment";
   }
-  return `about ${duration(seconds < 60 ? Math.ceil(seconds) * 1000 : Math.round(seconds / 10) * 10000)}`;
+  return `${word}about ${duration(seconds < 60 ? Math.ceil(seconds) * 1000 : Math.round(seconds / 10) * 10000)}`;
 }
 
 export function bytes(count) {

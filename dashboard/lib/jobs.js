@@ -2,7 +2,7 @@
 // estimates) is asked for now and then, which costs the gateway a 304 at most.
 import { get } from "./api.js";
 import { createStore } from "./store.js";
-import { liveState, watchEvents } from "./live.js";
+import { watchEvents } from "./live.js";
 
 const RECENT_MAX = 12;
 const OPEN_MAX = 200;
@@ -17,7 +17,8 @@ export const backends = createStore(null);
 // Since when no ComfyUI is given jobs; null while the queue moves.
 export const pausedSince = createStore(null);
 
-let refreshTimer = 0;
+let refreshTimer = 0; // 0 = none is planned
+let refreshDue = 0;
 let isRecentFilled = false;
 
 const isOlder = (a, b) => a !== undefined && b !== undefined && a < b;
@@ -85,6 +86,7 @@ async function fillRecent() {
 // Asks for all that is open. Harmless at any time.
 export async function refreshJobs() {
   clearTimeout(refreshTimer);
+  refreshTimer = 0;
   try {
     const began = new Set(openJobs.get().recent.map((job) => job.id));
     const [list, servers] = await Promise.all([
@@ -101,16 +103,25 @@ export async function refreshJobs() {
   planRefresh(REFRESH_MS);
 }
 
+// What is planned for sooner stays.
 function planRefresh(ms) {
+  const due = Date.now() + ms;
+  if (refreshTimer !== 0 && refreshDue <= due) {
+    return;
+  }
   clearTimeout(refreshTimer);
-  refreshTimer = setTimeout(() => (document.hidden ? planRefresh(REFRESH_MS) : refreshJobs()), ms);
+  refreshDue = due;
+  refreshTimer = setTimeout(() => {
+    refreshTimer = 0;
+    return document.hidden ? planRefresh(REFRESH_MS) : refreshJobs();
+  }, ms);
 }
 
 function onEvent({ type, job_id: id, data }) {
   if (type === "snapshot") {
     replaceAll(data.jobs, data.jobs_cut);
     setServers(data.backends);
-    planRefresh(REFRESH_MS);
+    planRefresh(SOON_MS);
   } else if (["job.progress", "job.position", "job.updated"].includes(type)) {
     change(id, data);
   } else if (type === "job.preview") {
@@ -131,5 +142,4 @@ function onEvent({ type, job_id: id, data }) {
 
 export function startJobs() {
   watchEvents(onEvent);
-  liveState.watch((state) => state === "live" && planRefresh(SOON_MS));
 }

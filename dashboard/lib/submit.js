@@ -5,6 +5,7 @@ import { refreshJobs } from "./jobs.js";
 import { createStore } from "./store.js";
 
 const SENT_MAX = 8;
+const TITLE_MAX = 200;
 
 // What was sent from this page since it was opened, newest first.
 export const sent = createStore([]);
@@ -19,6 +20,12 @@ function keyFor(text) {
   return last.key;
 }
 
+// Without a title the prompt is one: lists and the gallery show it, and a search finds it.
+function titled(body) {
+  const prompt = typeof body.input?.prompt === "string" ? body.input.prompt.replace(/\s+/g, " ").trim() : "";
+  return body.title || prompt === "" ? body : { ...body, title: [...prompt].slice(0, TITLE_MAX).join("") };
+}
+
 // The n-th of several: a seed that was given counts up, one that was not is another each time anyway.
 function nth(body, n, seed) {
   const given = seed && body.input?.[seed.name];
@@ -31,7 +38,7 @@ export async function submit(body, { count = 1, seed } = {}) {
   const jobs = [];
   try {
     for (let n = 0; n < count; n++) {
-      const job = await post("/v1/jobs", nth(body, n, seed), { headers: { "Idempotency-Key": `${key}-${n}` } });
+      const job = await post("/v1/jobs", nth(titled(body), n, seed), { headers: { "Idempotency-Key": `${key}-${n}` } });
       jobs.push(job);
       sent.set((now) => [job, ...now.filter((one) => one.id !== job.id)].slice(0, SENT_MAX));
     }

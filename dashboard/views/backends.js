@@ -21,11 +21,13 @@ function Device({ device }) {
     ${device.vram_total > 0 && html`<${Bar} value=${used / device.vram_total} label=${`Memory of ${device.name}`} />`}</div>`;
 }
 
+const timesWord = (count) => (count === 0 ? "never opened" : count === 1 ? "opened once" : `opened ${count} times`);
+
 const Facts = ({ server }) => html`<dl class="facts">
   <dt>Address</dt><dd><code>${server.url}</code></dd>
   <dt>ComfyUI</dt><dd>${server.version ?? "has not told"}</dd>
   <dt>Since</dt><dd><${Time} at=${server.since} /></dd>
-  <dt>WebSocket</dt><dd>${server.ws.connected ? "open" : "not open"}, opened ${server.ws.connections_opened === 1 ? "once" : `${server.ws.connections_opened} times`}${
+  <dt>WebSocket</dt><dd>${server.ws.connected ? "open" : "not open"}, ${timesWord(server.ws.connections_opened)}${
     server.ws.connections_opened > 1 ? html` <span class="muted">(it was lost)</span>` : ""}</dd>
   <dt>Last heard</dt><dd><${Time} at=${server.ws.last_message_at} /></dd>
   <dt>Holds</dt><dd>${server.submitted} of ${server.slots} slots, ${server.running} running</dd>

@@ -44,8 +44,8 @@ function Waiting({ job, place }) {
   return html`<li class="row">
     <span class="place numeric" aria-label="Place in the queue">${job.queue_position ?? place}</span>
     <div class="row-main"><a href=${to("jobs", job.id)}>${jobName(job)}</a>
-      <span class="muted small">${job.template ?? "raw workflow"} · waits since <${Time} at=${job.created_at} />${
-        job.estimated_completion_at ? ` · done in ${remaining(job.estimated_completion_at)}` : ""}${
+      <span class="muted small">${job.template ?? "raw workflow"} · accepted <${Time} at=${job.created_at} />${
+        job.estimated_completion_at ? ` · done ${remaining(job.estimated_completion_at, "in ")}` : ""}${
         isHere ? "" : " · next inside ComfyUI"}</span></div>
     ${job.priority !== 0 && html`<span class="tag" title="Priority">${job.priority > 0 ? "+" : ""}${job.priority}</span>`}
     ${isHere && html`<button type="button" class="quiet icon-only" aria-label=${`Sooner: ${jobName(job)}`} title="Sooner"

@@ -34,10 +34,10 @@ function kindWords({ kind, property }) {
     property["x-options"] && `known: ${property["x-options"].source}`].filter(Boolean).join(", ");
 }
 
-const Parameters = ({ fields }) => html`<section><h2>Parameters</h2><div class="table"><table><thead><tr><th scope="col">Name</th><th scope="col">What it is</th><th scope="col">Default</th></tr></thead>
+const Parameters = ({ fields }) => html`<section><h2>Parameters</h2><div class="table"><table class="table-lines"><thead><tr><th scope="col">Name</th><th scope="col">What it is</th><th scope="col">Default</th></tr></thead>
   <tbody>${fields.map((field) => html`<tr key=${field.name}><td><code>${field.name}</code>${field.isRequired && html` <span class="must">required</span>`}</td>
     <td>${field.property.description ?? field.label}<div class="muted small">${kindWords(field)}</div></td>
-    <td>${field.property.default === undefined ? html`<span class="muted">–</span>` : html`<code>${plain(field.property.default) || "“”"}</code>`}</td></tr>`)}</tbody></table></div></section>`;
+    <td>${field.property.default === undefined ? html`<span class="muted">–</span>` : html`<span class="narrow muted small">default </span><code>${plain(field.property.default) || "“”"}</code>`}</td></tr>`)}</tbody></table></div></section>`;
 
 // An address of a template's author becomes a link only if it is one of the web.
 const Source = ({ url }) => (/^https?:\/\//i.test(url ?? "") ? html`<a href=${url} rel="noreferrer noopener" target="_blank">${url}</a>` : html`<span class="muted">–</span>`);

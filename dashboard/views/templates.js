@@ -9,7 +9,7 @@ import { ChoiceField, SearchField } from "../parts/filters.js";
 import { Reload } from "../parts/reload_templates.js";
 import { Template } from "./template.js";
 
-export const isOfTemplates = ({ type }) => ["snapshot", "poll", "backend.up", "backend.down"].includes(type);
+const isOfTemplates = ({ type }) => ["snapshot", "poll", "backend.up", "backend.down"].includes(type);
 
 const STATES = [["", "All"], ["ready", "Ready"], ["lacking", "Lacks something"], ["broken", "Broken"]];
 
@@ -35,7 +35,7 @@ function List({ query }) {
       const found = data.filter((template) => isIn(template, query.state) && (!query.q || matches(template, query.q)));
       return found.length === 0 ? html`<${Empty} title=${isFiltered ? "No template is like that" : "There are no templates"}>
           ${isFiltered && html`<a class="button" href=${to("templates")}>Show all</a>`}<//>`
-        : html`<div class="table"><table><thead><tr><th scope="col">Template</th><th scope="col" class="wide">What it does</th><th scope="col">State</th><th scope="col"><span class="hidden">Use it</span></th></tr></thead>
+        : html`<div class="table"><table class="table-lines"><thead><tr><th scope="col">Template</th><th scope="col" class="wide">What it does</th><th scope="col">State</th><th scope="col"><span class="hidden">Use it</span></th></tr></thead>
           <tbody>${found.map((template) => html`<${Row} template=${template} key=${template.name} />`)}</tbody></table></div>`;
     }}<//>`;
 }

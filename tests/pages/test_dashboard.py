@@ -57,6 +57,16 @@ def test_a_job_is_watched_to_its_end(stage, pages):
     assert stage.job(job)["status"] == "succeeded"
 
 
+def test_what_was_before_is_there_at_once(stage, pages):
+    """Also what events do not tell: input, and what ended before."""
+    stage.finish(stage.submit(graphs.picture(next(MARKS)), title="Ended before"))
+    stage.gateway.json("POST", "/v1/queue/pause")
+    stage.gateway.json("POST", "/v1/jobs", json={"template": "sdxl", "input": {"prompt": "a fox asleep under ferns"}})
+    page = pages(stage.gateway)
+    page.reads("Ended before", 4)
+    page.reads("a fox asleep under ferns", 4)
+
+
 def test_gallery_and_variation(stage, pages):
     job = stage.gateway.json("POST", "/v1/jobs", json={"template": "test-pattern", "input": {"color": "green"}, "title": "A pattern"})
     stage.finish(job)

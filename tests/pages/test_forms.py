@@ -38,7 +38,7 @@ def test_from_a_form_to_the_gallery_and_back(stage, pages):
     page.one("a[href='#/new/sdxl']").click()
     fill(page, "prompt", "a lighthouse at dusk")
     job = submitted(stage, page)
-    assert job["template"] == "sdxl" and job["input"]["prompt"] == "a lighthouse at dusk" and job["seed"] is not None
+    assert job["template"] == "sdxl" and job["input"]["prompt"] == job["title"] == "a lighthouse at dusk" and job["seed"] is not None
     seen = set()
 
     def is_moving():

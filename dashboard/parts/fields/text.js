@@ -45,7 +45,7 @@ export function PickField({ field, draft, fault, onDraft }) {
   return html`<${Frame} name=${name} label=${label} hint=${property.description} fault=${fault} isRequired=${isRequired}>
     <select ...${tied(name, fault, property.description)} value=${draft} onChange=${(event) => onDraft(name, event.target.value)}>
       ${property.default === undefined && html`<option value="" selected=${draft === ""}>${isRequired ? "Choose…" : "As the template has it"}</option>`}
-      ${property.enum.map(plain).map((value) => html`<option value=${value} key=${value} selected=${value === draft}>${value.replaceAll("_", " ")}</option>`)}
+      ${property.enum.map(plain).map((value) => html`<option value=${value} key=${value} selected=${value === draft}>${value}</option>`)}
     </select><//>`;
 }
 
