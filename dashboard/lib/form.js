@@ -201,9 +201,12 @@ export function seedAfter(seed, n, { maximum = 18446744073709551615n, minimum = 
   return Number.isSafeInteger(Number(next)) ? Number(next) : next;
 }
 
-// A width and height of that ratio and about that area, as the two fields allow.
+// A width and height of that ratio and about that area, as the two fields allow; where the area has no room, a smaller one.
 export function sizeOf(ratio, area, width, height) {
-  const fit = (ideal, { minimum = 1, maximum = Infinity, multipleOf = 1 }) =>
-    Math.min(Math.floor(maximum / multipleOf) * multipleOf, Math.max(Math.ceil(minimum / multipleOf) * multipleOf, Math.round(ideal / multipleOf) * multipleOf));
-  return [fit(Math.sqrt(area * ratio), width), fit(Math.sqrt(area / ratio), height)];
+  const ideal = [Math.sqrt(area * ratio), Math.sqrt(area / ratio)];
+  const limits = [width, height].map(({ minimum = 1, maximum = Infinity, multipleOf = 1 }) =>
+    ({ step: multipleOf, least: Math.ceil(minimum / multipleOf) * multipleOf, most: Math.floor(maximum / multipleOf) * multipleOf }));
+  const smaller = Math.min(1, ...limits.map(({ most }, side) => most / ideal[side]));
+  const larger = Math.max(1, ...limits.map(({ least }, side) => least / (ideal[side] * smaller)));
+  return limits.map(({ step, least, most }, side) => Math.min(most, Math.max(least, Math.round((ideal[side] * smaller * larger) / step) * step)));
 }

@@ -1,10 +1,11 @@
 // The fields of a template, by groups; those for the few come last, folded.
-import { html, useState } from "../lib/html.js";
+import { html } from "../lib/html.js";
 import { AreaField, PickField, SwitchField, TextField } from "./fields/text.js";
 import { NumberField, SeedField } from "./fields/number.js";
 import { SizeField } from "./fields/size.js";
 import { LorasField } from "./fields/loras.js";
 import { FileField } from "./fields/file.js";
+import { Fold } from "./fold.js";
 
 const VIEWS = { file: FileField, loras: LorasField, choice: PickField, number: NumberField, seed: SeedField, switch: SwitchField,
   textarea: AreaField, text: TextField, json: AreaField };
@@ -37,13 +38,11 @@ const Groups = ({ fields, form }) => groupsOf(fields).map(([group, members]) => 
   ${group && html`<legend class=${members.length === 1 ? "hidden" : ""}>${titleOf(group)}</legend>`}<${Fields} fields=${members} form=${form} /></fieldset>`);
 
 export function SchemaForm({ fields, drafts, faults, onDraft, isVideo }) {
-  const [isOpen, setOpen] = useState(false);
   const pasteTo = fields.find((field) => field.kind === "file" && drafts[field.name] === "")?.name;
   const form = { drafts, faults, onDraft, isVideo, pasteTo };
   const advanced = fields.filter((field) => field.isAdvanced);
   const isFaulty = advanced.some((field) => Object.keys(faults).some(isUnder(field.name)));
   return html`<${Groups} fields=${fields.filter((field) => !field.isAdvanced)} form=${form} />
-    ${advanced.length > 0 && html`<details class="card advanced" open=${isOpen || isFaulty} onToggle=${(event) => setOpen(event.target.open)}>
-      <summary>Advanced <span class="muted small">${advanced.map((field) => field.label).join(", ")}</span></summary>
-      <${Groups} fields=${advanced} form=${form} /></details>`}`;
+    ${advanced.length > 0 && html`<${Fold} title="Advanced" words=${advanced.map((field) => field.label).join(", ")} isFaulty=${isFaulty}>
+      <${Groups} fields=${advanced} form=${form} /><//>`}`;
 }

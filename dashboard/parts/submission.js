@@ -3,6 +3,7 @@ import { html } from "../lib/html.js";
 import { useStore } from "../lib/store.js";
 import { backends } from "../lib/jobs.js";
 import { Fault, Frame, tied } from "./fields/frame.js";
+import { Fold } from "./fold.js";
 import { WorkflowGraph } from "./workflow_graph.js";
 
 const COUNTS = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -23,17 +24,17 @@ export function checkOptions({ title, tags, priority, backend }) {
 export function Options({ options, onOption, faults }) {
   const servers = useStore(backends) ?? [];
   const tagFault = Object.entries(faults).find(([path]) => path === "tags" || path.startsWith("tags/"))?.[1];
-  const isFaulty = tagFault || faults.title || faults.priority || faults.backend;
+  const isFaulty = Boolean(tagFault || faults.title || faults.priority || faults.backend);
   const line = (name, label, hint, fault, more) => html`<${Frame} name=${name} label=${label} hint=${hint} fault=${fault}>
     <input type="text" ...${tied(name, fault, hint)} autocomplete="off" value=${options[name]} onInput=${(event) => onOption(name, event.target.value)} ...${more} /><//>`;
-  return html`<details class="card advanced" open=${isFaulty ? true : undefined}><summary>Title, tags, priority</summary><fieldset class="group">
+  return html`<${Fold} title="Title, tags, priority" isFaulty=${isFaulty}><fieldset class="group">
     ${line("title", "Title", "A name to find it by. Without one, it is called by its prompt.", faults.title, { maxlength: 200 })}
     ${line("tags", "Tags", "Separated by commas.", tagFault)}
     ${line("priority", "Priority", "From -100 to 100. Higher runs sooner.", faults.priority, { inputmode: "numeric", class: "numeric short" })}
     ${servers.length > 1 && html`<${Frame} name="backend" label="ComfyUI" fault=${faults.backend}><select ...${tied("backend", faults.backend)}
       onChange=${(event) => onOption("backend", event.target.value)}><option value="" selected=${options.backend === ""}>Whichever is free</option>
       ${servers.map((server) => html`<option value=${server.name} key=${server.name} selected=${options.backend === server.name}>${server.name}</option>`)}</select><//>`}
-  </fieldset></details>`;
+  </fieldset><//>`;
 }
 
 export function DryRun({ found, onClose }) {
