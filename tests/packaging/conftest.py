@@ -3,7 +3,6 @@ import os
 import pathlib
 import shutil
 import sys
-import tempfile
 
 import pytest
 
@@ -16,9 +15,9 @@ BIN = pathlib.Path(os.environ.get("COMFYGATE_BIN", ROOT / "build" / "release" / 
 
 
 @pytest.fixture(scope="session")
-def scratch():
-    """A folder that is gone afterwards, also when it held a whole Debian."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="comfygate-packaging-"))
+def scratch(tmp_path_factory):
+    """A folder that is gone afterwards: it holds whole Debians, of which pytest would keep the last three."""
+    folder = tmp_path_factory.mktemp("packaging")
     yield folder
     shutil.rmtree(folder)
 

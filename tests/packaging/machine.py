@@ -8,6 +8,7 @@ It is gone after the `with`, with all its processes and mounts; if this process 
 """
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
 import signal
@@ -19,8 +20,9 @@ from debian_root import run
 
 BOOT_LIMIT = 60
 STOP_LIMIT = 20
-HERE = pathlib.Path(__file__).resolve().parent
-# /run is its own: nspawn keeps notes there which it does not all remove. The groups are empty once the machine is gone.
+PROGRAM = "/usr/bin/systemd-nspawn"
+# /run is its own: nspawn keeps notes there which it does not all remove. So are the processes' numbers: whoever kills
+# unshare, kills them all.
 SCRIPT = 'mount -t tmpfs tmpfs /run && exec systemd-nspawn "$@"'
 
 
@@ -34,13 +36,17 @@ class Machine:
         self.name = f"comfygate-{uuid.uuid4().hex[:8]}"
         self.leader = 0
         self._process = None
-        self._groups = set()
+        self._turn = None
 
     def __enter__(self):
         words = ["--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe", "--directory",
                  str(self.folder), f"--machine={self.name}", "--boot"]
-        self._groups = self._existing_groups()
-        self._process = subprocess.Popen(["unshare", "--mount", "sh", "-c", SCRIPT, "sh", *words],
+        # One at a time on a host: all of them would put their processes into groups of the same names.
+        self._turn = open(PROGRAM, "rb")  # noqa: SIM115  (closed when the machine is gone)
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
+        self._remove_groups()  # of one that was killed
+        self._process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                                          SCRIPT, "sh", *words],
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          preexec_fn=_die_with_parent)
         try:
@@ -54,11 +60,13 @@ class Machine:
         self._end()
 
     def _find_leader(self):
-        path = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for child in path.read_text().split():
-            with contextlib.suppress(OSError):
-                if pathlib.Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
-                    return int(child)
+        """unshare's child is nspawn, and nspawn's is it."""
+        with contextlib.suppress(OSError, IndexError):
+            pid = self._process.pid
+            for _ in range(2):
+                pid = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]
+            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                return int(pid)
         return 0
 
     def _wait_until_it_runs(self):
@@ -73,11 +81,6 @@ class Machine:
                 state = self.ask("systemctl", "is-system-running")[1].strip()
         assert state == "running", self.ask("systemctl", "--failed")[1]
 
-    # Groups of processes are the host's own; of what was there before, nothing is touched.
-    @staticmethod
-    def _existing_groups():
-        return {path for path in pathlib.Path("/sys/fs/cgroup").glob("*/**/") if path.is_dir()}
-
     def _end(self):
         if self._process.poll() is None and self.leader:
             with contextlib.suppress(ProcessLookupError):
@@ -91,12 +94,15 @@ class Machine:
             self._process.wait()
         self._process.stdout.close()
         self._remove_groups()
+        self._turn.close()
 
-    def _remove_groups(self):
-        """A group can be removed when the last of its processes is not only dead but gone."""
+    @staticmethod
+    def _remove_groups():
+        """Groups of processes are the host's. One can be removed when the last of its processes is not only dead but gone."""
         until = time.monotonic() + 5
         while time.monotonic() < until:
-            left = [path for path in self._existing_groups() - self._groups if {"payload", "supervisor"} & set(path.parts)]
+            groups = pathlib.Path("/sys/fs/cgroup").glob("**/")
+            left = [path for path in groups if {"payload", "supervisor"} & set(path.parts)]
             if not left:
                 return
             for path in sorted(left, key=lambda path: -len(path.parts)):
@@ -134,7 +140,7 @@ class Machine:
             with contextlib.suppress(OSError):
                 fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
                 numbers = fields["NSpid"].split()
-                if len(numbers) == 2 and numbers[1] == inside and self._is_ours(int(numbers[0])):
+                if len(numbers) > 1 and numbers[-1] == inside and self._is_ours(int(numbers[0])):
                     return int(numbers[0])
         raise AssertionError(f"{unit} has no process {inside}")
 
