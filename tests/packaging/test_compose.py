@@ -8,8 +8,8 @@ import yaml
 from conftest import BIN
 from debian_root import ROOT
 
-SERVICE_KEYS = {"image", "build", "restart", "volumes", "healthcheck", "deploy", "environment", "ports", "read_only", "tmpfs", "cap_drop",
-                "security_opt", "profiles", "entrypoint", "command", "depends_on", "secrets"}
+SERVICE_KEYS = {"image", "build", "restart", "volumes", "healthcheck", "deploy", "environment", "ports", "read_only", "tmpfs",
+                "cap_drop", "security_opt", "profiles", "entrypoint", "command", "depends_on", "secrets"}
 HEALTH_KEYS = {"test", "interval", "timeout", "start_period", "retries"}
 OURS = {"gateway": ("comfygate", "serve"), "discord": ("comfygate-discord", "run")}
 
