@@ -16,7 +16,7 @@ PACKAGES_CHECK=(
     clang clang-tidy clang-format libclang-rt-dev llvm universal-ctags shellcheck openssl
     json-schema-test-suite python3-pytest python3-pytest-xdist python3-jsonschema git
     python3-discord python3-nacl
-    zsh fish mandoc systemd systemd-container debootstrap dpkg-dev buildah
+    zsh fish mandoc systemd systemd-container debootstrap dpkg-dev file buildah
     chromium chromium-driver python3-selenium fonts-dejavu-core
 )
 # What a built comfygate needs to run (the Dockerfile's last stage).
