@@ -42,7 +42,15 @@ function NavLink({ name, title, current, badge }) {
 
 function Nav({ current }) {
   const open = useStore(openJobs, (state) => state.jobs.size);
-  return html`<nav class="nav" aria-label="Views">${Object.entries(VIEWS).map(([name, [title]], index) =>
+  const nav = useRef(null);
+  // Narrow screens have no room for all: the current one is brought into sight.
+  useEffect(() => {
+    const link = nav.current.querySelector("[aria-current]");
+    if (link) {
+      nav.current.scrollLeft = link.offsetLeft - (nav.current.clientWidth - link.offsetWidth) / 2;
+    }
+  }, [current]);
+  return html`<nav class="nav" aria-label="Views" ref=${nav}>${Object.entries(VIEWS).map(([name, [title]], index) =>
     html`<div class=${index < AT_THE_FOOT ? "nav-first" : "nav-rest"} key=${name}>
       <${NavLink} name=${name} title=${title} current=${current} badge=${name === "now" ? open : 0} /></div>`)}</nav>`;
 }

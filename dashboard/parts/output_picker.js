@@ -1,4 +1,4 @@
-// A dialog to choose one of the earlier results. onDone(output | null).
+// A dialog to choose one of the earlier results. onDone(output | null). It stands inside forms: Enter must not send those.
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { usePages } from "../lib/pages.js";
 import { Empty, Icon } from "./basics.js";
@@ -24,7 +24,8 @@ export function OutputPicker({ type, onDone }) {
 
   return html`<dialog class="picker" ref=${dialog} aria-labelledby="picker-title" onCancel=${(event) => { event.preventDefault(); onDone(null); }}>
     <div class="picker-head"><h2 id="picker-title">Earlier results</h2>
-      <div class="search"><${Icon} name="search" /><input type="search" aria-label="Search in titles" placeholder="Search in titles" maxlength="200" onInput=${onInput} /></div>
+      <div class="search"><${Icon} name="search" /><input type="search" aria-label="Search in titles" placeholder="Search in titles" maxlength="200" onInput=${onInput}
+        onKeyDown=${(event) => event.key === "Enter" && event.preventDefault()} /></div>
       <button type="button" class="quiet icon-only" aria-label="Close" onClick=${() => onDone(null)}><${Icon} name="close" /></button></div>
     <ul class="tiles">${pages.items.map((output) => html`<li class="tile" key=${output.id}><button type="button" class="tile-button" aria-label=${`Use ${output.job_title ?? output.name}`}
       title=${output.job_title ?? output.name} onClick=${() => onDone(output)}>

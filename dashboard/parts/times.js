@@ -12,7 +12,7 @@ function Times({ times, most }) {
   const across = (ms) => Math.max(1, (ms / most) * WIDTH);
   return html`<div class="times"><svg viewBox=${`0 0 ${WIDTH} 10`} preserveAspectRatio="none" aria-hidden="true">
       <rect class="times-rest" y="3.5" height="3" width=${across(times.p95)} /><rect class="times-half" y="1" height="8" width=${across(times.p50)} /></svg>
-    <span class="small numeric">${duration(times.p50)} <span class="muted">/ ${duration(times.p95)}</span></span></div>`;
+    <span class="small numeric"><span>${duration(times.p50)}</span> <span class="muted">/ ${duration(times.p95)}</span></span></div>`;
 }
 
 export function TimesTable({ of, rows }) {

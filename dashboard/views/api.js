@@ -1,12 +1,12 @@
 // For those who write a program: the address, commands to copy, what else this gateway serves, and its events.
 import { html, useState } from "../lib/html.js";
-import { get } from "../lib/api.js";
+import { get, writeJson } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { useStore } from "../lib/store.js";
 import { eventLog } from "../lib/event_log.js";
 import { to } from "../lib/router.js";
 import { timeOfDay } from "../lib/format.js";
-import { Empty, Icon } from "../parts/basics.js";
+import { Empty, Icon, Loaded } from "../parts/basics.js";
 import { ChoiceField } from "../parts/filters.js";
 import { Copyable } from "../parts/copyable.js";
 
@@ -15,13 +15,22 @@ const PAGES = [["/docs", "Reference", "Every operation, with a form to try it"],
 
 const KINDS = [["", "All"], ["job.", "Jobs"], ["job.progress", "Progress"], ["backend.", "ComfyUI"], ["queue.", "Queue"], ["snapshot", "Snapshots"]];
 
-// "$" and quotes do not stand in an address or a template's name, so nothing here needs quoting for the shell.
-function examplesOf(origin, template) {
+// What a template's own example would be submitted as; of the first that can run and makes a picture from a text.
+async function submission(signal) {
+  const { data } = await get("/v1/templates", {}, { signal });
+  const ready = data.find(({ available, category }) => available && category === "text-to-image");
+  const template = ready && await get(`/v1/templates/${encodeURIComponent(ready.name)}`, {}, { signal });
+  return template ? { template: template.name, input: template.examples[0]?.input ?? {} } : { template: "sdxl", input: { prompt: "a red fox in fresh snow" } };
+}
+
+const forShell = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function examplesOf(origin, body) {
   return [
-    ["Submit, and wait for the end", `curl -s ${origin}/v1/jobs -H 'Prefer: wait=60' \\\n  --json '{"template": "${template}", "input": {"prompt": "a red fox in fresh snow"}}'`],
+    ["Submit, and wait for the end", `curl -s ${origin}/v1/jobs -H 'Prefer: wait=60' \\\n  --json ${forShell(writeJson(body))}`],
     ["Store a file to work on", `curl -s '${origin}/v1/assets?name=photo.png' \\\n  -H 'Content-Type: image/png' --data-binary @photo.png`],
     ["List the newest jobs", `curl -s '${origin}/v1/jobs?limit=10'`],
-    ["Fetch a result", `curl -s ${origin}/v1/outputs/<id>/content -o result.png`],
+    ["Fetch a result", `curl -s ${origin}/v1/outputs/OUTPUT_ID/content -o result.png`],
     ["Watch what happens", `curl -sN ${origin}/v1/events -H 'Accept: text/event-stream'`],
   ];
 }
@@ -53,10 +62,10 @@ function Events({ query }) {
 }
 
 export function Api({ query }) {
-  const templates = useLoad(() => get("/v1/templates"), [], () => false);
-  const ready = templates.data?.data.find((template) => template.available && template.category === "text-to-image");
+  const example = useLoad(submission, [], () => false);
   const { origin } = location;
   return html`<div class="api"><section><p>Everything on these pages is done with the REST API; whatever can be done here, a program can do, too.</p>
-      <${Copyable} title="Address" text=${origin} />${examplesOf(origin, ready?.name ?? "sdxl").map(([title, text]) => html`<${Copyable} key=${title} title=${title} text=${text} />`)}</section>
+      <${Copyable} title="Address" text=${origin} />
+      <${Loaded} of=${example} label="Making examples">${(body) => examplesOf(origin, body).map(([title, text]) => html`<${Copyable} key=${title} title=${title} text=${text} />`)}<//></section>
     <div><section aria-labelledby="links-title"><h2 id="links-title">Also here</h2><${Links} /></section><${Events} query=${query} /></div></div>`;
 }
