@@ -123,7 +123,7 @@ def submit(machine, graph, *flags):
 
 def test_install_starts_the_gateway(machine, sim):
     install(machine)
-    assert machine.state("comfygate") == "active"
+    until(machine, lambda: machine.state("comfygate"), lambda state: state == "active", limit=10)
     assert machine.property("comfygate", "UnitFileState") == "enabled"
     assert machine.state("comfygate-discord") == "inactive", "there is no token yet, and that is no failure"
     assert machine.ask("systemctl", "is-failed", "comfygate-discord")[1].strip() != "failed"

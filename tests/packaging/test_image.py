@@ -39,7 +39,7 @@ class Store:
 
     def __init__(self, folder):
         self.folder = folder
-        self.env = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder), "REGISTRY_AUTH_FILE": "/nonexistent"}
+        self.env = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)}
         self.made = [path for path in NOTES if not path.exists()]
         NOTES[0].mkdir(exist_ok=True)
 
