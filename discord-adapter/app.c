@@ -106,6 +106,7 @@ void app_close(struct app *a, struct http_in *http)
     }
     if (b->loop != NULL) {
         loop_timer_off(b->loop, &b->sweep);
+        loop_timer_off(b->loop, &b->resume);
     }
     discord_free(b->discord);
     comfygate_free(b->comfygate);

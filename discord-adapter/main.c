@@ -28,9 +28,9 @@ static void print_usage(FILE *out)
     (void)fprintf(out, "Usage: comfygate-discord VERB [--config FILE] [SETTING]...\n\n"
                        "Pictures by ComfyUI for the users of a Discord server.\n\n");
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
-        (void)fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].meaning);
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].meaning);
     }
-    (void)fprintf(out, "  %-9s %s\n  %-9s %s\n", "version", VERSION_MEANING, "completion",
+    (void)fprintf(out, "  %-10s %s\n  %-10s %s\n", "version", VERSION_MEANING, "completion",
                   COMPLETION_MEANING);
 }
 

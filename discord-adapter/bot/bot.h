@@ -35,9 +35,10 @@ struct bot {
     struct map *seen;        /* ids of interactions; map_new by main */
     char seen_order[BOT_SEEN_MAX][24];
     size_t seen_next;
-    struct loop_timer sweep; /* of views that nobody uses any more */
-    char application_id[24]; /* "" until Discord has told */
-    char user_id[24];        /* ours */
+    struct loop_timer sweep;  /* of views that nobody uses any more */
+    struct loop_timer resume; /* of requests that were pending: bot/submit.c */
+    char application_id[24];  /* "" until Discord has told */
+    char user_id[24];         /* ours */
 };
 
 /* A handler of one interaction: keeps what it needs (takes i; has a reference of a for as long as it keeps one), and says something in the end. */

@@ -125,7 +125,29 @@ static void pause_then_go(struct delivery *d)
     loop_timer_set(d->bot->loop, &d->timer, d->pause_ms, on_pause_over, d);
 }
 
+/* Discord may take it later. A 401 of a way that is the bot's means that its token was revoked: the next process may have a new one. */
+static bool is_passing(const struct delivery *d, const struct discord_result *r)
+{
+    return r->status == 0 || r->status >= 500 || r->status == 429 ||
+           (r->status == 401 && d->way != WAY_ORIGINAL);
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
+
+static void on_file_due(void *arg)
+{
+    next_file(arg);
+}
+
+/* True when comfygate is away: what it has made is asked for again when it may be back, and no message goes out without. */
+static bool waits_for_comfygate(struct delivery *d)
+{
+    if (comfygate_is_up(d->bot->comfygate)) {
+        return false;
+    }
+    loop_timer_set(d->bot->loop, &d->timer, RETRY_FIRST_MS, on_file_due, d);
+    return true;
+}
 
 static const cJSON *output_at(const struct delivery *d, size_t index)
 {
@@ -174,6 +196,9 @@ static void on_link(void *arg, const struct comfygate_result *result)
     AUTO(buf_clear) struct buf when = BUF_INIT(64);
 
     d->gate_call = NULL;
+    if (waits_for_comfygate(d)) {
+        return;
+    }
     if (result->status / 100 != 2 || url[0] == '\0') {
         tell_too_large(d, output);
         return;
@@ -220,7 +245,7 @@ static void on_rendition(void *arg, const struct comfygate_result *result)
     d->gate_call = NULL;
     if (result->status == 200 && (int64_t)result->body.len <= room_for_file(d)) {
         take_file(d, result->body, true);
-    } else {
+    } else if (!waits_for_comfygate(d)) {
         ask_link(d, output_at(d, d->next_file));
     }
 }
@@ -246,6 +271,9 @@ static void on_content(void *arg, const struct comfygate_result *result)
     d->gate_call = NULL;
     if (result->status == 200) {
         take_file(d, result->body, false);
+        return;
+    }
+    if (waits_for_comfygate(d)) {
         return;
     }
     add_line(d, output_at(d, d->next_file), "could not be fetched.");
@@ -460,7 +488,7 @@ static void on_sent(void *arg, const struct discord_result *r)
                : d->way == WAY_POST ? DELIVERED_NEW
                                     : DELIVERED_EDIT,
                channel, id[0] != '\0' ? id : d->place.message);
-    } else if (r->status == 0 || r->status >= 500 || r->status == 429) {
+    } else if (is_passing(d, r)) {
         pause_then_go(d);
     } else if ((r->status == 413 || r->code == JSON_TOO_LARGE) && d->bytes > 0) {
         fit_smaller(d);
@@ -487,7 +515,7 @@ static void on_dm_open(void *arg, const struct discord_result *r)
     if (r->status / 100 == 2 && is_snowflake(id)) {
         (void)snprintf(d->dm_channel, sizeof d->dm_channel, "%s", id);
         take_way(d, WAY_DM);
-    } else if (r->status == 0 || r->status >= 500 || r->status == 429) {
+    } else if (is_passing(d, r)) {
         pause_then_go(d);
     } else {
         take_way(d, WAY_KEEP);
@@ -546,11 +574,6 @@ static void go(struct delivery *d)
 
 /* ---- beginning ------------------------------------------------------------------------------ */
 
-static void on_begin(void *arg)
-{
-    next_file(arg);
-}
-
 struct delivery *deliver_start(struct bot *b, const struct place *place, const cJSON *job,
                                struct span job_text,
                                void (*done)(void *arg, enum delivered how, const char *channel,
@@ -569,6 +592,6 @@ struct delivery *deliver_start(struct bot *b, const struct place *place, const c
     d->id = read_text(d->job, "id");
     d->way = WAY_ORIGINAL;
     d->file_limit = limit_of(d, WAY_ORIGINAL);
-    loop_timer_set(b->loop, &d->timer, 0, on_begin, d);
+    loop_timer_set(b->loop, &d->timer, 0, on_file_due, d);
     return d;
 }

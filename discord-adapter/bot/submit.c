@@ -24,6 +24,7 @@
 #define DAY_MS             86400000
 #define TITLE_CHARS        80
 #define TODAY_MAX          200 /* jobs of one user that are looked at */
+#define RESUME_AGAIN_MS    2000
 
 struct request {
     struct work work;
@@ -131,8 +132,14 @@ static void tell_lacking(const struct request *r)
 static void on_submitted(void *arg, const struct comfygate_result *result)
 {
     struct request *r = arg;
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(result->json, "metadata");
+    bool is_job = result->status / 100 == 2 && result->json != NULL;
 
-    if (result->status / 100 == 2 && result->json != NULL) {
+    if (is_job && strcmp(read_text(metadata, "discord.state"), "open") != 0) {
+        request_end(r); /* a pending record that outlived its job's last message */
+        return;
+    }
+    if (is_job) {
         log_info("submitted", LOG_S("interaction", r->place.interaction),
                  LOG_S("job", read_text(result->json, "id")));
         tracker_add(r->bot->tracker, result->json, &r->place, r->answer);
@@ -386,12 +393,27 @@ static void restore_raw(cJSON *record)
     }
 }
 
+static bool is_under_way(const struct bot *b, const char *interaction)
+{
+    list_each(node, next, &b->submissions) {
+        const struct request *r = container_of(node, struct request, node);
+
+        if (strcmp(r->place.interaction, interaction) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void resume_one(void *arg, const char *id, const cJSON *record)
 {
     struct bot *b = arg;
     struct request *r = NULL;
     struct place place;
 
+    if (is_under_way(b, id)) {
+        return;
+    }
     if (!place_read(cJSON_GetObjectItemCaseSensitive(record, "place"), &place) ||
         !cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(record, "input"))) {
         prefs_delete(b, "pending", id, NULL, NULL);
@@ -414,7 +436,21 @@ static void resume_one(void *arg, const char *id, const cJSON *record)
     next_picture(r);
 }
 
+static void on_resume_due(void *arg)
+{
+    submit_resume(arg);
+}
+
+static void on_all_told(void *arg, bool ok)
+{
+    struct bot *b = arg;
+
+    if (!ok) {
+        loop_timer_set(b->loop, &b->resume, RESUME_AGAIN_MS, on_resume_due, b);
+    }
+}
+
 void submit_resume(struct bot *b)
 {
-    prefs_list(b, "pending", resume_one, NULL, b);
+    prefs_list(b, "pending", resume_one, on_all_told, b);
 }

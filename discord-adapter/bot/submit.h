@@ -32,7 +32,7 @@ struct submission {
  * referred to until its first message is out. */
 void submit(struct bot *b, const struct interaction *i, struct answer *a,
             const struct submission *s);
-/* Takes up what was pending when this process began. */
+/* Takes up what was pending when this process began; tries until comfygate has told what that is. */
 void submit_resume(struct bot *b);
 
 #endif

@@ -44,10 +44,14 @@ static void track_free(struct track *t)
     comfygate_drop(t->preview_call);
     discord_drop(t->edit);
     deliver_drop(t->delivery);
+    if (t->answer != NULL) {
+        answer_hush(t->answer, t);
+    }
     answer_unref(t->answer);
     (void)map_remove(t->tracker->by_id, t->id);
     list_remove(&t->node);
     cJSON_Delete(t->job);
+    cJSON_Delete(t->mark);
     free(t);
 }
 

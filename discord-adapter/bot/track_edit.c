@@ -62,10 +62,27 @@ static struct message *make_view(const struct track *t, struct bytes *preview, c
                                        .is_cancel_shown = true});
 }
 
-/* A webhook that has answered so is not to be asked again (Discord). */
+/* A webhook or a message that has answered so is not to be asked again (Discord). */
 static bool is_way_closed(const struct discord_result *r)
 {
     return r->status == 401 || r->status == 403 || r->status == 404;
+}
+
+/* What was sent did not get there. What Discord refused for what is in it, it would refuse again: that waits for the next change. */
+static void note_lost(struct track *t, const struct discord_result *r, bool was_by_token)
+{
+    bool is_refused = r->status / 100 == 4 && r->status != 429;
+
+    if (!is_way_closed(r)) {
+        t->shown = is_refused ? t->shown : 0;
+        return;
+    }
+    t->shown = 0;
+    if (was_by_token) {
+        t->place.token[0] = '\0';
+    } else {
+        t->is_edit_closed = true;
+    }
 }
 
 static void on_edited(void *arg, const struct discord_result *r)
@@ -75,15 +92,8 @@ static void on_edited(void *arg, const struct discord_result *r)
     t->edit = NULL;
     if (r->status / 100 == 2) {
         track_note_message(t, read_text(r->json, "id"));
-    } else if (is_way_closed(r) || r->status == 400) {
-        if (token_lives(t)) {
-            t->place.token[0] = '\0';
-        } else {
-            t->is_edit_closed = true;
-        }
-        t->shown = 0;
     } else {
-        t->shown = 0;
+        note_lost(t, r, t->is_edit_by_token);
     }
     if (t->stage == OPEN) {
         track_plan_edit(t);
@@ -99,7 +109,8 @@ static void send_edit(struct track *t, struct bytes *preview, const char *type)
     if (shows != t->shown || preview != NULL) {
         t->shown = shows;
         t->edited_ms = clock_mono_ms();
-        if (token_lives(t)) {
+        t->is_edit_by_token = token_lives(t);
+        if (t->is_edit_by_token) {
             t->edit =
                 discord_edit_original(d, t->place.app, t->place.token, m, false, on_edited, t);
         } else if (t->place.message[0] != '\0' && !t->place.is_ephemeral) {
@@ -176,9 +187,7 @@ static void on_first_message(void *arg, const struct discord_result *r)
     if (r->status / 100 != 2) {
         log_warn("first_message_failed", LOG_S("job", t->id), LOG_I("status", r->status),
                  LOG_I("code", r->code));
-    }
-    if (is_way_closed(r)) {
-        t->place.token[0] = '\0';
+        note_lost(t, r, true);
     }
     answer_unref(take_ptr(&t->answer));
     t->edited_ms = clock_mono_ms();
@@ -191,11 +200,13 @@ static void on_first_message(void *arg, const struct discord_result *r)
 
 void track_say_first(struct track *t, struct answer *a)
 {
-    struct message *m = make_view(t, NULL, NULL);
+    struct message *m = NULL;
 
-    if (t->answer == NULL) {
-        t->answer = answer_ref(a);
+    if (t->answer != NULL) {
+        return; /* a repetition: it is on its way */
     }
+    t->answer = answer_ref(a);
+    m = make_view(t, NULL, NULL);
     t->shown = message_fingerprint(m);
     answer_say(t->answer, m, on_first_message, t);
     message_free(m);

@@ -12,6 +12,7 @@
 #include "wire/read.h"
 
 #define MARK_PATIENCE_MS 600000
+#define MARK_AGAIN_MS    5000
 #define DELIVERIES_MAX   4
 #define TURN_MS          20000 /* so long a delivery holds up the next of its channel */
 
@@ -49,6 +50,9 @@ void track_note_message(struct track *t, const char *id)
     (void)write_metadata(t, metadata, READ_PATIENCE_MS, NULL, NULL);
 }
 
+static void write_mark(void *arg);
+
+/* Unmarked it would be taken for open, and its message sent once more: so it is written until comfygate has it. */
 static void on_marked(void *arg, const struct comfygate_result *result)
 {
     struct track *t = arg;
@@ -56,8 +60,18 @@ static void on_marked(void *arg, const struct comfygate_result *result)
     t->reading = NULL;
     if (result->status / 100 != 2 && result->status != 404) {
         log_warn("mark_failed", LOG_S("job", t->id), LOG_I("status", result->status));
+        loop_timer_set(t->tracker->bot->loop, &t->timer, MARK_AGAIN_MS, write_mark, t);
+        return;
     }
     track_end(t);
+}
+
+static void write_mark(void *arg)
+{
+    struct track *t = arg;
+
+    t->reading = write_metadata(t, require_memory(cJSON_Duplicate(t->mark, true)), MARK_PATIENCE_MS,
+                                on_marked, t);
 }
 
 /* The token is forgotten with it: it opens nothing any more, and is nobody else's to read. */
@@ -72,7 +86,8 @@ void track_mark(struct track *t, const char *state, const char *channel, const c
         (void)cJSON_AddStringToObject(metadata, "discord.message", message);
         (void)cJSON_AddStringToObject(metadata, "discord.channel", channel);
     }
-    t->reading = write_metadata(t, metadata, MARK_PATIENCE_MS, on_marked, t);
+    t->mark = metadata;
+    write_mark(t);
 }
 
 /* ---- delivery ------------------------------------------------------------------------------- */

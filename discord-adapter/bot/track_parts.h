@@ -25,12 +25,14 @@ struct track {
     bool must_read;        /* something happened: its Job is to be read again */
     bool is_listed;        /* seen in the list that is being read */
     bool is_edit_closed;   /* neither way takes edits any more */
+    bool is_edit_by_token; /* the edit under way: by the interaction's token, else by the bot's */
     struct answer *answer; /* until the first message is out */
 
     struct comfygate_call *reading;
     struct comfygate_call *preview_call;
     struct discord_call *edit;
     struct delivery *delivery;
+    cJSON *mark; /* what its metadata is to say at the end; NULL before */
     int64_t turn_since_ms;
     struct loop_timer timer;
     int64_t begun_ms; /* monotonic, like the two below */
@@ -73,7 +75,7 @@ void track_ask_turn(struct track *t);
 void tracker_give_turns(struct tracker *tr);
 /* Its turn has come and its Job is read. `text` is the answer as it came. */
 void track_deliver(struct track *t, const cJSON *job, struct span text);
-/* Writes discord.state, and ends the track. */
+/* Writes discord.state until comfygate has it, and ends the track. */
 void track_mark(struct track *t, const char *state, const char *channel, const char *message);
 
 #endif

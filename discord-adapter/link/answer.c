@@ -124,6 +124,23 @@ static void on_later(void *arg)
     answer_disown(a);
 }
 
+static void hush(struct waiter *w, const void *arg)
+{
+    if (w->arg == arg) {
+        w->done = NULL;
+    }
+}
+
+void answer_hush(struct answer *a, const void *arg)
+{
+    hush(&a->first, arg);
+    hush(&a->edit_waiter, arg);
+    hush(&a->next_waiter, arg);
+    list_each(node, next, &a->later) {
+        hush(container_of(node, struct waiter, node), arg);
+    }
+}
+
 void answer_tell_later(struct answer *a, const struct waiter *from, int status)
 {
     struct waiter *w = NULL;

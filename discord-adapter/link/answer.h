@@ -44,6 +44,8 @@ void answer_defer(struct answer *a, bool is_ephemeral, bool is_update, discord_d
 /* Says it: type 4 (or 7 with is_update) when it is the first, else an edit of @original. json of done: with the first, resource.message; with an
  * edit, the message. A second call while one is under way replaces what waits (the latest wins); its done is called with status 0. */
 void answer_say(struct answer *a, const struct message *m, discord_done *done, void *arg);
+/* Whoever has said something with this arg goes: its done is not called any more. What was said is said all the same. */
+void answer_hush(struct answer *a, const void *arg);
 /* A reply to the presser alone that leaves the message as it is: first answer or follow-up, ephemeral. */
 void answer_whisper(struct answer *a, const struct message *m, discord_done *done, void *arg);
 void answer_whisper_text(struct answer *a, const char *text);
