@@ -2,7 +2,8 @@
 import pytest
 
 from gateway import Gateway
-from stage import stages, time_limit  # noqa: F401  (stages is a fixture)
+from marks import pytest_collection_modifyitems, pytest_configure  # noqa: F401  (hooks)
+from stage import shared_stages, stages, time_limit  # noqa: F401  (fixtures)
 
 TEST_LIMIT = 120  # seconds
 
@@ -24,7 +25,28 @@ def gateways(tmp_path):
         gateway.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_gateways(tmp_path_factory):
+    """The comfygates that tests marked `shares` have had; the last one is alive, unless a test has ended it."""
+    shared = []
+    yield shared
+    for gateway in shared:
+        gateway.stop()
+
+
 @pytest.fixture
-def gateway(gateways):
+def gateway(request):
     """One of them: jobs are accepted and wait for ever."""
-    return gateways()
+    if not request.node.get_closest_marker("shares"):
+        yield request.getfixturevalue("gateways")()
+        return
+    shared = request.getfixturevalue("shared_gateways")
+    with time_limit(TEST_LIMIT):
+        if not shared or not shared[-1].alive:
+            shared.append(Gateway(request.getfixturevalue("tmp_path_factory").mktemp("shared") / "data"))
+            shared[-1].start()
+        yield shared[-1]
+        assert shared[-1].alive, f"it has ended: {shared[-1].log()[-2000:]}"
+        left = shared[-1].json("GET", "/v1/jobs")["data"] + shared[-1].json("GET", "/v1/preferences")["data"]
+        left += [path for path in (shared[-1].data_dir / "files").rglob("*") if path.is_file()]
+        assert left == [], "who shares a comfygate leaves nothing in it"

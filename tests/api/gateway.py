@@ -12,6 +12,7 @@ dies. A finding of a sanitizer fails the test that stops the gateway.
 import contextlib
 import ctypes
 import http.client
+import itertools
 import json as json_module
 import os
 import pathlib
@@ -43,6 +44,27 @@ def check_answer(method, path, answer, request_body=None):
         if _gate is None:
             _gate = schema_gate.Gate()
         _gate.check(method, path, answer.status, answer.headers, answer.body, request_body)
+
+
+def _ports():
+    """Each worker of pytest-xdist has a range of its own, below that from which the kernel takes ports for connections:
+    nobody else takes a port between its choice and its use, nor while who had it is started again."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, count = 10000 + worker % 10 * 2000, 2000
+    begin = os.getpid() % count  # another run beside this one is elsewhere
+    return itertools.cycle([first + (begin + number) % count for number in range(count)])
+
+
+_next_port = _ports()
+
+
+def free_port():
+    for port in _next_port:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
 
 
 def _die_with_parent():
@@ -102,6 +124,7 @@ class Gateway:
         assert not self.alive, "it is running already"
         self.backends = backends or self.backends
         self.settings.update(settings)
+        self.port = self.port or free_port()
         flags = {"server_listen": f"127.0.0.1:{self.port}", "data_dir": self.data_dir, "backends": self.backends,
                  **self.settings}
         command = [str(BIN), "serve"]

@@ -4,11 +4,9 @@ Every wait has a deadline; whatever was started is ended when the test is over, 
 """
 import contextlib
 import faulthandler
-import itertools
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,6 +14,7 @@ import time
 import pytest
 
 import gateway as gateway_module
+from gateway import free_port
 from sim import Sim
 
 ENDED = ("succeeded", "failed", "canceled", "expired")
@@ -39,25 +38,6 @@ def eventually(look, is_right=bool, timeout=DEADLINE, every=0.02):
             return seen
         assert time.monotonic() < until, f"did not come within {timeout} s; last seen: {seen!r}"
         time.sleep(every)
-
-
-def _ports():
-    """Each worker of pytest-xdist has a range of its own, below that from which the kernel takes ports for connections:
-    nobody else takes a port between its choice and its use."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return itertools.cycle(range(10000 + worker % 10 * 2000, 12000 + worker % 10 * 2000))
-
-
-_next_port = _ports()
-
-
-def free_port():
-    for port in _next_port:
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
 
 
 def give_up(seconds):
@@ -243,12 +223,24 @@ def brief(job):
     return {key: job[key] for key in ("id", "status", "phase", "attempt", "error", "warnings", "backend")}
 
 
+@pytest.fixture(scope="session")
+def shared_stages():
+    """The stages that tests marked `shares` have had; the last one is alive, unless a test has ended it."""
+    shared = []
+    yield shared
+    for stage in shared:
+        stage.close()
+
+
 @pytest.fixture
-def stages(tmp_path):
-    """A factory: stages(**what) sets one up; all of it is gone after the test."""
+def stages(request, tmp_path):
+    """A factory: stages(**what) sets one up; all of it is gone after the test, but for the one that is shared."""
     built = []
+    is_sharing = request.node.get_closest_marker("shares") is not None
 
     def build(**what):
+        if is_sharing and not what:
+            return shared_stage(request.getfixturevalue("shared_stages"), request.getfixturevalue("tmp_path_factory"))
         built.append(Stage(tmp_path / f"stage{len(built)}", **what))
         return built[-1]
 
@@ -256,3 +248,11 @@ def stages(tmp_path):
         yield build
     for stage in built:
         stage.close()
+    if is_sharing:
+        assert request.getfixturevalue("shared_stages")[-1].gateway.alive, "the comfygate that it shares has ended"
+
+
+def shared_stage(shared, tmp_path_factory):
+    if not shared or not shared[-1].gateway.alive:
+        shared.append(Stage(tmp_path_factory.mktemp("shared") / "stage"))
+    return shared[-1]

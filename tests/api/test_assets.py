@@ -130,6 +130,7 @@ def test_an_asset_outlives_kill_and_restart(gateways):
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("data, status", [
     (b"", 422), (b"hello", 415), (SVG, 415), (b"<html><script>alert(1)</script>", 415), (b"MZ" + bytes(100), 415),
     (b"%PDF-1.7\n", 415), (b"\x89PNG\r\n\x1a\n", 422), (b'{"a": 1}', 415), (b"GIF89a", 422)],
@@ -147,6 +148,7 @@ def png_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
 
 
+@pytest.mark.shares
 def test_a_bomb_is_refused_by_its_header(gateway):
     for width, height in ((100000, 100000), (65535, 65535), (20000, 20000)):
         answer = gateway.request("POST", "/v1/assets", body=png_header(width, height), headers=RAW)
@@ -174,6 +176,7 @@ def test_bytes_have_a_limit(gateways):
     assert staged_files(gateway) == []
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("parts, status", [
     ([], 422), ([("file", None, b"x")], 422), ([("a", "a.png", files.picture()), ("b", "b.png", files.picture())], 400),
     ([("type", None, b"input"), ("file", "a.png", files.picture())], 422)],
@@ -197,6 +200,7 @@ def test_a_form_that_arrives_in_pieces(gateway, first):
     assert raw_http.statuses(received) == [201], received
 
 
+@pytest.mark.shares
 def test_a_form_without_its_end(gateway):
     body, headers = files.form([("file", "a.png", files.picture())])
     assert gateway.request("POST", "/v1/assets", body=body[:-30], headers=headers).status == 400
@@ -204,6 +208,7 @@ def test_a_form_without_its_end(gateway):
     assert staged_files(gateway) == []
 
 
+@pytest.mark.patient
 def test_an_upload_that_breaks_off_leaves_nothing(gateway):
     for _ in range(20):
         with gateway.connect() as connection:

@@ -68,6 +68,7 @@ def test_one_dies_the_other_takes_over(stages):
     assert job["attempt"] == 2 and len(job["outputs"]) == 1
 
 
+@pytest.mark.patient
 def test_one_dies_for_good(stages):
     """The server that ran a job, and had another ready, never comes back: both run on the other one, in time."""
     stage = stages(sims=TWO, backend_lost_seconds=1)
@@ -81,6 +82,7 @@ def test_one_dies_for_good(stages):
     assert sorted(job["attempt"] for job in ended) == [1, 1, 2, 2]
 
 
+@pytest.mark.patient
 def test_one_that_was_only_unreachable(stages):
     """The server had only lost its network for longer than we wait: what it still has of ours is taken out again."""
     stage = stages(sims=TWO, backend_lost_seconds=1, backend_timeout_ms=500)
@@ -95,6 +97,7 @@ def test_one_that_was_only_unreachable(stages):
     assert stage.finish(job)["attempt"] == 2
 
 
+@pytest.mark.patient
 def test_stalled_one_gives_its_jobs_back(stages):
     """A dead worker on one server: its jobs run on the other one, while it is still listed as down."""
     stage = stages(sims=TWO)
@@ -112,6 +115,7 @@ def test_stalled_one_gives_its_jobs_back(stages):
     assert stage.finish(stage.submit(graphs.picture(), backend="left"))["backend"] == "left"
 
 
+@pytest.mark.patient
 def test_backend_taken_out_of_the_settings(stages):
     """The server that has the job is not configured any more at the next start: the job runs elsewhere."""
     stage = stages(sims=TWO)

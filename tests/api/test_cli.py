@@ -194,6 +194,7 @@ def test_unreachable_is_69_at_once(words):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.patient
 def test_one_that_hangs_up_is_no_gateway():
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -651,6 +652,7 @@ def test_names_of_strangers_are_made_safe(tmp_path, name, safe):
     assert sorted(os.listdir(tmp_path)) == ["target"]
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"size": 8}])
 def test_bytes_that_are_not_those_promised_are_thrown_away(tmp_path, wrong):
     with bad_gateway("a.png", **wrong) as url:
@@ -686,6 +688,7 @@ def test_bar_without_colour_or_unicode(stages, write):
     assert all(ord(letter) < 128 for letter in terminal.text)
 
 
+@pytest.mark.patient
 def test_place_in_the_queue_is_shown(stages, write):
     stage = stages()
     blockers = stage.submit_many([graphs.steps(400, ms=20) for _ in range(4)])

@@ -10,6 +10,8 @@ import pytest
 
 import gateway as gateway_module
 
+pytestmark = pytest.mark.one_thread
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = {name: gateway_module.BIN.parent / name for name in ("comfygate", "comfygate-discord")}
 SHELLS = ("bash", "zsh", "fish")
@@ -151,6 +153,7 @@ def plain(page):
     return re.sub(r"\\f[A-Z]", "", text.replace("\\-", "-")).replace('"', "")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_manual_names_every_verb_and_every_flag(program):
     """But for the settings, of which it names the first ones and says where all are."""
@@ -165,6 +168,7 @@ def test_the_manual_names_every_verb_and_every_flag(program):
     assert "--help" in text and "--config" in text
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_manual_is_sound(program):
     if shutil.which("mandoc") is None:

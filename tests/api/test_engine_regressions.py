@@ -4,6 +4,8 @@ import sqlite3
 import threading
 import time
 
+import pytest
+
 import graphs
 from stage import eventually, stages  # noqa: F401  (stages is a fixture)
 
@@ -33,6 +35,7 @@ def in_threads(*calls):
     return results, threads
 
 
+@pytest.mark.patient
 def test_finish_whose_commit_failed(stages):
     """The end of a prompt was read while the store could not be written: it must be heard again."""
     stage = stages()
@@ -79,6 +82,7 @@ def test_patch_and_delete_in_one_turn(stages):
     assert stage.gateway.request("GET", path).status == 404
 
 
+@pytest.mark.patient
 def test_silence_of_an_adopted_prompt(stages):
     """Nobody hears of a prompt that was sent under the client id of an earlier life: its silence says nothing."""
     stage = stages(backend_stall_seconds=1)

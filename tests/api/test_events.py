@@ -307,6 +307,7 @@ def test_only_the_adapters_own_jobs(stages):
     assert {each.job for each in replayed} == {mine["id"]}
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query, place", [
     ("types=", "types"), ("types=job", "types"), ("types=job.queued,", "types"), ("types=JOB.QUEUED", "types"),
     ("types=snapshot", "types"), ("after=-1", "after"), ("after=", "after"), ("after=1e3", "after"),
@@ -318,6 +319,7 @@ def test_bad_queries(gateway, query, place):
     assert answer.status == 400 and answer.problem() == ("invalid_parameter", [place])
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query, place", [("wait=61", "wait"), ("wait=x", "wait"), ("limit=0", "limit"),
                                           ("limit=501", "limit")])
 def test_bad_queries_of_long_polls(gateway, query, place):

@@ -79,6 +79,7 @@ def test_filters(stages):
     assert {key: entry[key] for key in picture} == picture
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query", ["type=picture", "limit=0", "cursor=x", "starred=yes", "sort=size", "q=", "unknown=1"])
 def test_queries_that_are_none(gateway, query):
     answer = gateway.request("GET", f"/v1/outputs?{query}")
@@ -208,6 +209,7 @@ def test_a_video_is_never_made_anew(stages):
     assert stage.gateway.request("GET", f"/v1/outputs/{video['id']}/thumbnail").status == 404
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query", ["", "?max_bytes=1023", "?max_bytes=x", "?max_bytes=268435457", "?max_bytes=-1"])
 def test_sizes_that_are_none(stages, query):
     stage = stages()

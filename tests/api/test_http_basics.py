@@ -36,6 +36,7 @@ def allowed(answer):
 # ---- methods and addresses -----------------------------------------------------------------------
 
 
+@pytest.mark.shares
 def test_options_and_other_methods(gateway):
     for path in PATHS:
         address = path.replace("{id}", NO_JOB)
@@ -48,6 +49,7 @@ def test_options_and_other_methods(gateway):
                 assert answer.problem()[0] == "method_not_allowed"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("path", GETTABLE)
 def test_head_is_get_without_the_body(gateway, path):
     headers = {"Accept": "application/json"}  # of what may be a stream without an end: test_events.py
@@ -63,6 +65,7 @@ def test_head_is_get_without_the_body(gateway, path):
     eventually(look, lambda seen: seen[0] == seen[1])  # right after the start, backends change in between
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("path", [
     "/nope", "/livez/", "//livez", "/LIVEZ", "/v1", "/v1/", "/v2/jobs", "/v1/job", "/v1/jobs/x/y/z",
     f"/v1/jobs/{NO_JOB}/cancel/", f"/v1/outputs/{NO_JOB}", "/v1%2Fjobs", "/v1/jobs/../backends", "/./livez",
@@ -73,6 +76,7 @@ def test_no_such_address(gateway, path):
     assert answer.status == 404 and answer.problem()[0] == "not_found"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("id", ["x", NO_JOB, NO_JOB.upper(), NO_JOB[:-1], NO_JOB + "0", "%20", "..", "0", "-1", "%C3%A9"])
 def test_no_such_job(gateway, id):
     for method, rest, body in (("GET", "", None), ("GET", "?wait=1", None), ("PATCH", "", b"{}"), ("DELETE", "", None),
@@ -84,18 +88,21 @@ def test_no_such_job(gateway, id):
     assert answer.status == 404 and answer.problem()[0] == "not_found"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("target", ["/livez?a=%00", "/a%00b", "/a%", "/a%zz", "/livez?a=%f", "/livez?%00=1"])
 def test_broken_escapes(gateway, target):
     answer = gateway.request("GET", target, check=False)
     assert answer.status == 400 and answer.problem()[0] == "bad_request"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("target", ["/%ff", "/livez?a=%C0%80", "/v1/jobs?q=%ED%A0%80", "/v1/jobs?%FE=1"])
 def test_addresses_that_are_not_utf8(gateway, target):
     answer = gateway.request("GET", target, check=False)
     assert answer.status == 400 and answer.problem()[0] == "invalid_utf8"
 
 
+@pytest.mark.shares
 def test_unknown_query_parameters(gateway):
     for path in PATHS:
         for method in documented(path) - {"OPTIONS"}:
@@ -106,6 +113,7 @@ def test_unknown_query_parameters(gateway):
                 assert answer.problem() == ("invalid_parameter", ["nonsense", "limits"])
 
 
+@pytest.mark.shares
 def test_a_parameter_that_comes_twice(gateway):
     answer = gateway.request("GET", "/v1/jobs?limit=1&limit=2")
     assert answer.status == 400 and answer.problem() == ("invalid_parameter", ["limit"])
@@ -113,6 +121,7 @@ def test_a_parameter_that_comes_twice(gateway):
     assert answer.status == 400 and answer.problem() == ("invalid_parameter", ["metadata.a"])
 
 
+@pytest.mark.shares
 def test_too_many_parameters(gateway):
     answer = gateway.request("GET", "/v1/jobs?" + "&".join(f"metadata.k{n}=1" for n in range(30)))
     assert answer.status == 400 and answer.problem()[0] == "invalid_parameter"
@@ -121,6 +130,7 @@ def test_too_many_parameters(gateway):
 # ---- headers ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.shares
 def test_request_ids(gateway):
     ids = {gateway.request("GET", path).header("X-Request-Id") for path in ("/livez", "/nope", "/v1/jobs?x=1") * 5}
     assert len(ids) == 15, "each request has its own"
@@ -144,6 +154,7 @@ def test_headers_of_every_answer(gateway):
         assert gateway.request("GET", path).header("Cache-Control") == "private, no-cache"
 
 
+@pytest.mark.shares
 def test_openapi_document(gateway):
     answer = gateway.request("GET", "/openapi.json")  # the gate compares it with schema/openapi.yaml
     assert answer.status == 200 and answer.header("Content-Type") == "application/json"
@@ -166,6 +177,7 @@ def test_readiness_without_a_comfyui(gateway):
 # ---- who asks whom -----------------------------------------------------------------------------------
 
 
+@pytest.mark.shares
 def test_hosts_in_loopback_mode(gateway):
     port = gateway.port
     for host in (f"localhost:{port}", "localhost", f"127.0.0.1:{port}", "[::1]", "[::1]:1", "LOCALHOST"):
@@ -198,6 +210,7 @@ def test_other_hosts_without_loopback_mode(gateways):
 # ---- bodies ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("media_type", [
     "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", "",
     "application/json; charset=latin1", "application/merge-patch+json", "application/problem+json", "*/*",
@@ -216,6 +229,7 @@ def test_media_types_that_are_understood(gateway):
         assert answer.status == 202, media_type
 
 
+@pytest.mark.shares
 def test_a_compressed_body(gateway):
     answer = gateway.request("POST", "/v1/jobs", body=b"x", headers={"Content-Encoding": "gzip"})
     assert answer.status == 415
@@ -264,11 +278,13 @@ def test_large_body_is_refused_before_it_is_sent(gateways):
     assert statuses(received) == [100, 422] and not is_closed
 
 
+@pytest.mark.shares
 def test_a_body_that_nobody_asked_for(gateway):
     assert gateway.request("GET", "/livez", body=b"x" * 1000).status == 200
     assert gateway.request("DELETE", f"/v1/jobs/{NO_JOB}", body=b"x").status == 404
 
 
+@pytest.mark.shares
 def test_address_ceiling(gateway):
     answer = gateway.request("GET", "/v1/jobs?q=" + "x" * 9000, check=False)
     assert answer.status == 431 and answer.problem()[0] == "headers_too_large"
@@ -304,6 +320,7 @@ CLOSED_AFTER_400 = {
 }
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("name", CLOSED_AFTER_400)
 def test_framing_that_can_be_read_in_two_ways(gateway, name):
     """One answer, then nothing: what follows could be read differently by a proxy before us."""
@@ -330,6 +347,7 @@ REFUSED_BY_THE_LIBRARY = {
 }
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("name", REFUSED_BY_THE_LIBRARY)
 def test_http_that_the_library_refuses(gateway, name):
     """libmicrohttpd answers these itself, in its own words; what follows is never served."""
@@ -340,6 +358,7 @@ def test_http_that_the_library_refuses(gateway, name):
     assert gateway.request("GET", "/livez").status == 200
 
 
+@pytest.mark.shares
 def test_requests_in_a_row(gateway):
     """Pipelined requests are answered in order, and each body ends where it said."""
     bad = POST + b"Content-Length: 2\r\n\r\n{}"
@@ -347,6 +366,7 @@ def test_requests_in_a_row(gateway):
     assert statuses(received) == [200, 422, 200, 422, 200] and not is_closed
 
 
+@pytest.mark.shares
 def test_absolute_addresses(gateway):
     received, _ = talk(gateway, b"GET http://localhost:1/livez HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
     assert statuses(received) == [200]
@@ -429,6 +449,7 @@ def test_addresses_that_are_refused_at_the_start(tmp_path, listen, says):
     assert done.returncode == 2 and says in done.stderr, done.stderr
 
 
+@pytest.mark.shares
 def test_an_address_that_is_taken(gateway, tmp_path):
     done = subprocess.run([BIN, "serve", f"--server-listen=127.0.0.1:{gateway.port}", f"--data-dir={tmp_path / 'data'}"],
                           env=Gateway._environment(), capture_output=True, text=True, timeout=30, check=False)

@@ -15,6 +15,8 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 
 import gateway
 
+pytestmark = pytest.mark.one_thread
+
 PROGRAM = gateway.BIN.parent / "comfygate-imaging"
 DONE, USAGE, UNREADABLE, NO_FIT, TOO_MANY = 0, 2, 3, 4, 5
 REFUSALS = (UNREADABLE, TOO_MANY)

@@ -14,6 +14,7 @@ import uuid
 import pytest
 
 import graphs
+from gateway import Gateway
 from stage import eventually
 
 HUGE = '{"1": {"class_type": "Any", "inputs": {"seed": 18446744073709551615, "x": 7.0, "z": 1e400, "a": [1,  2]}}}'
@@ -175,6 +176,7 @@ def test_50_concurrent_bodies_under_one_key(gateway):
     assert len(gateway.json("GET", "/v1/jobs")["data"]) == 1
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "\u00e9", "a\tb"])
 def test_keys_that_are_none(gateway, key):
     answer = gateway.request("POST", "/v1/jobs", json={"workflow": graphs.picture()},
@@ -343,10 +345,8 @@ def test_prefer_that_is_not_understood(gateway):
 # ---- lists -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def shelf(gateways):
+def fill(gateway):
     """Twelve jobs: all odd ones canceled, every third tagged, each with metadata and a title."""
-    gateway = gateways()
     jobs = []
     for number in range(12):
         job = submit(gateway, title=f"Job No. {number}", tags=["third"] if number % 3 == 0 else ["other"],
@@ -356,6 +356,20 @@ def shelf(gateways):
         jobs.append(job["id"])
     gateway.jobs = jobs
     return gateway
+
+
+@pytest.fixture
+def shelf(gateways):
+    return fill(gateways())
+
+
+@pytest.fixture(scope="module")
+def standing_shelf(tmp_path_factory):
+    """One for all who only look."""
+    gateway = Gateway(tmp_path_factory.mktemp("shelf") / "data")
+    gateway.start()
+    yield fill(gateway)
+    gateway.stop()
 
 
 def numbers(gateway, query):
@@ -384,8 +398,8 @@ def numbers(gateway, query):
     ("?metadata.absent=1", []),
     ("?backend=gpu0", []),
 ])
-def test_filters(shelf, query, expected):
-    assert numbers(shelf, query) == expected
+def test_filters(standing_shelf, query, expected):
+    assert numbers(standing_shelf, query) == expected
 
 
 def next_path(answer):
@@ -395,13 +409,13 @@ def next_path(answer):
 
 @pytest.mark.parametrize("query", ["?limit=1", "?limit=5", "?limit=12", "?limit=200", "?limit=5&sort=created_at",
                                    "?limit=2&tag=third", "?limit=4&status=queued,canceled&q=job&metadata.half=0"])
-def test_pages(shelf, query):
+def test_pages(standing_shelf, query):
     """By the Link header and by next_cursor: the same pages; each job once; the end is told."""
     unlimited = query.replace(query.split("&")[0], "?limit=200")
-    whole = [job["id"] for job in shelf.json("GET", f"/v1/jobs{unlimited}")["data"]]
+    whole = [job["id"] for job in standing_shelf.json("GET", f"/v1/jobs{unlimited}")["data"]]
     path, seen = f"/v1/jobs{query}", []
     while path:
-        answer = shelf.request("GET", path)
+        answer = standing_shelf.request("GET", path)
         page = answer.json()
         seen += [job["id"] for job in page["data"]]
         path = next_path(answer)
@@ -409,7 +423,7 @@ def test_pages(shelf, query):
         if path:
             assert urllib.parse.parse_qs(path.split("?")[1])["cursor"] == [page["next_cursor"]]
             by_hand = f"/v1/jobs{query}&cursor={page['next_cursor']}"
-            assert shelf.json("GET", by_hand) == shelf.json("GET", path)
+            assert standing_shelf.json("GET", by_hand) == standing_shelf.json("GET", path)
     assert seen == whole
 
 
@@ -422,11 +436,12 @@ def test_pages_while_jobs_come_and_go(shelf):
     assert [shelf.jobs.index(job["id"]) for job in second["data"]] == [7, 6, 5, 4]
 
 
-def test_a_listed_job_is_the_job(shelf):
-    for job in shelf.json("GET", "/v1/jobs")["data"]:
-        assert job == shelf.json("GET", f"/v1/jobs/{job['id']}")
+def test_a_listed_job_is_the_job(standing_shelf):
+    for job in standing_shelf.json("GET", "/v1/jobs")["data"]:
+        assert job == standing_shelf.json("GET", f"/v1/jobs/{job['id']}")
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query, places", [
     ("?status=", ["status"]), ("?status=Queued", ["status"]), ("?status=queued,,failed", ["status"]), ("?limit=0", ["limit"]),
     ("?limit=201", ["limit"]), ("?limit=x", ["limit"]), ("?cursor=", ["cursor"]), ("?cursor=x", ["cursor"]),

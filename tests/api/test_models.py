@@ -109,6 +109,7 @@ def test_asked_again_with_the_etag(stages):
         assert (first.status, again.status, again.body) == (200, 304, b"")
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query, parameter", [
     ("?limit=0", "limit"), ("?limit=1001", "limit"), ("?limit=ten", "limit"), ("?q=", "q"),
     ("?q=" + "x" * 201, "q"), ("?cursor=", "cursor"), ("?cursor=%21", "cursor"), ("?cursor=bW9kZWxzOg", "cursor"),
@@ -120,6 +121,7 @@ def test_queries_that_are_refused(stages, query, parameter):
     assert [item["parameter"] for item in answer.json()["errors"]] == [parameter]
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("folder", ["lora", "LORAS", "custom_nodes", "..%2Floras", "%F0%9F%98%80"])
 def test_unknown_folder(stages, folder):
     answer = stages().gateway.request("GET", f"/v1/models/{folder}")
@@ -173,6 +175,7 @@ def test_a_restart_with_other_models(stages):
     eventually(lambda: names(stage, "loras"), lambda seen: seen == ["new.safetensors"])
 
 
+@pytest.mark.patient
 def test_a_model_that_is_gone(stages):
     """ComfyUI refuses a prompt for what it was thought to have: it is asked anew, but not each time."""
     stage = stages()
@@ -231,6 +234,7 @@ def test_a_template_follows_what_is_there(stages, tmp_path):
     assert after_reload(True) == []
 
 
+@pytest.mark.patient
 def test_asked_from_time_to_time(stages):
     stage = stages(backend_catalog_seconds=10)
     until_complete(stage)
@@ -268,6 +272,7 @@ def test_useless_answers_harm_no_job(stages, fault):
     assert "watercolor.safetensors" in names(stage, "loras")
 
 
+@pytest.mark.patient
 def test_a_slow_answer_delays_no_job(stages):
     stage = stages(sim={"faults": {"http_delay": {"path": "/object_info", "ms": 6000}}})
     eventually(lambda: asked(stage.sim), lambda seen: seen == 1)

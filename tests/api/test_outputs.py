@@ -34,6 +34,7 @@ def get(stage, output, method="GET", query="", **headers):
         name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@pytest.mark.shares
 def test_whole(stage):
     output = picture(stage)
     answer = get(stage, output)
@@ -49,6 +50,7 @@ def test_whole(stage):
     assert int(answer.header("Content-Length")) == SIZE
 
 
+@pytest.mark.shares
 def test_head(stage):
     output = picture(stage)
     for headers in ({}, {"Range": "bytes=10-19"}, {"If_None_Match": f'"{output["sha256"]}"'}, {"Range": "bytes=900000-"}):
@@ -59,6 +61,7 @@ def test_head(stage):
                 assert head.header(name) == whole.header(name), (headers, name)
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("field, first, last", [
     ("bytes=0-0", 0, 0), ("bytes=0-99", 0, 99), ("bytes=100-", 100, SIZE - 1), (f"bytes={SIZE - 1}-", SIZE - 1, SIZE - 1),
     ("bytes=-1", SIZE - 1, SIZE - 1), ("bytes=-100", SIZE - 100, SIZE - 1), (f"bytes=-{SIZE * 2}", 0, SIZE - 1),
@@ -74,6 +77,7 @@ def test_part(stage, field, first, last):
     assert answer.header("ETag") == f'"{output["sha256"]}"'
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("field", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0", "bytes=99999999999999999999-"])
 def test_part_outside(stage, field):
     output = picture(stage)
@@ -82,6 +86,7 @@ def test_part_outside(stage, field):
     assert answer.problem()[0] == "range_not_satisfiable"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("field", ["bytes=5-3", "bytes=a-b", "bytes=", "bytes=-", "lines=0-1", "0-1", "bytes=0-1,5-6", "",
                                    "bytes=0-1, 5-", "bytes=+1-2", "bytes=0x1-2", "bytes=1-2x"])
 def test_ranges_that_are_ignored(stage, field):
@@ -90,6 +95,7 @@ def test_ranges_that_are_ignored(stage, field):
     assert answer.status == 200 and len(answer.body) == SIZE
 
 
+@pytest.mark.shares
 def test_if_range(stage):
     output = picture(stage)
     etag = f'"{output["sha256"]}"'

@@ -113,6 +113,7 @@ def test_keys(gateway, key):
     assert put(gateway, key, {}).status == 201
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("key", ["a" * 129, "a%20b", "%C3%A9", "a%2Fb", "a'b", "a@b"])
 def test_keys_that_are_none(gateway, key):
     for method, body in (("GET", None), ("PUT", {}), ("DELETE", None)):
@@ -121,6 +122,7 @@ def test_keys_that_are_none(gateway, key):
         assert answer.status == 400 and answer.problem()[0] == "invalid_parameter", (method, answer)
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("body,status,code", [
     (b"[]", 422, "validation_error"), (b"1", 422, "validation_error"), (b"null", 422, "validation_error"),
     (b"{", 400, "malformed_json"), (b'{"a":1,"a":2}', 400, "duplicate_key"), (b"", 400, "malformed_json"),
@@ -151,6 +153,7 @@ def test_how_many(gateways):
     assert put(gateway, "k3", {}).status == 201
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("query", ["?prefix=", "?prefix=a%20b", "?limit=0", "?limit=201", "?limit=x", "?cursor=", "?cursor=%C3%A9", "?x=1"])
 def test_queries_that_are_none(gateway, query):
     assert gateway.request("GET", "/v1/preferences" + query).status == 400

@@ -139,6 +139,7 @@ def test_retry_with_the_same_a_given_and_another_seed(stages):
     assert changed["parent_id"] == job["id"]
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("body, status, pointer", [
     ({"seed": -1}, 422, "/seed"), ({"seed": "odd"}, 422, "/seed"), ({"seed": 1.5}, 422, "/seed"),
     ({"input": []}, 422, "/input"), ({"input": {"color": "pink"}}, 422, "/input/color"),
@@ -244,6 +245,7 @@ def test_data_urls(stages):
     assert same["input"]["image"] == same["input"]["image2"] == job["input"]["image"]
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("reference, status, code", [
     (f"asset:{NOBODY}", 422, "missing_asset"), ("asset:nonsense", 422, "missing_asset"),
     (f"output:{NOBODY}", 422, "missing_asset"), ("data:image/png;base64,", 422, "validation_error"),
@@ -295,11 +297,13 @@ def test_all_faults_of_an_input_at_once(stages):
         {"/input/color", "/input/width", "/input/height", "/input/nothing"}
 
 
+@pytest.mark.shares
 def test_unknown_template(gateway):
     answer = gateway.request("POST", "/v1/jobs", json={"template": "no-such", "input": {}})
     assert answer.status == 422 and answer.problem()[0] == "unknown_template"
 
 
+@pytest.mark.shares
 @pytest.mark.parametrize("body, pointer", [
     ({"template": "test-pattern", "workflow": {"1": {"class_type": "A"}}}, "/template"), ({}, "/workflow"),
     ({"workflow": {"1": {"class_type": "A"}}, "input": {}}, "/input"), ({"template": 7}, "/template"),

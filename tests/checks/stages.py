@@ -55,7 +55,9 @@ def environment(stage, settings, **more):
     found = (settings.folder / "sanitizer").resolve() / stage.name
     env.update({
         "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Programs in Python are started thousands of times: compiled once, and not into the checkout.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str((settings.folder / "pycache").resolve()),
         "ASAN_OPTIONS": f"log_path={found}:detect_leaks=1:halt_on_error=1:strict_string_checks=1",
         "UBSAN_OPTIONS": f"log_path={found}:print_stacktrace=1:halt_on_error=1",
         "TSAN_OPTIONS": f"log_path={found}:halt_on_error=1:second_deadlock_stack=1",
@@ -215,12 +217,22 @@ def pytest(outcome, stage, settings, log, tick, words, limit, **env):
     sanitizer_reports(outcome, stage, settings, log)
 
 
+def waiting_jobs(settings):
+    """Tests with servers mostly wait: so many at once keep the cores busy. There are ports for ten (tests/api/stage.py)."""
+    return min(2 * settings.jobs, 10)
+
+
+def not_again(stage):
+    """What a sanitizer cannot find anything new in (tests/api/marks.py)."""
+    marks = (["once"] if stage.sanitizer else []) + (["one_thread"] if stage.preset == "tsan" else [])
+    return ["-m", " and ".join(f"not {mark}" for mark in marks)] if marks else []
+
+
 def api(stage, settings, log, tick):
     outcome = Outcome()
     if stage.preset == "release":
         settings.gate_log.unlink(missing_ok=True)
-    # Mostly they wait: one more than there are cores keeps these busy.
-    words = ["-n", str(settings.jobs + 1), "tests/api", "--ignore=tests/api/test_demo.py"]
+    words = ["-n", str(waiting_jobs(settings)), *not_again(stage), "tests/api", "--ignore=tests/api/test_demo.py"]
     if stage.sanitizer:
         # They test comfy-sim and the gate, without a comfygate.
         words += ["--ignore-glob=tests/api/test_sim_*.py", "--ignore=tests/api/test_schema.py"]
@@ -232,7 +244,7 @@ def api(stage, settings, log, tick):
 def discord(stage, settings, log, tick):
     """The fake Discord is tested once, by the released program's stage."""
     outcome = Outcome()
-    words = ["-n", str(settings.jobs + 1 if stage.sanitizer else 2 * settings.jobs), "tests/discord"]
+    words = ["-n", str(waiting_jobs(settings)), *not_again(stage), "tests/discord"]
     if stage.sanitizer:
         words += ["--ignore-glob=tests/discord/test_fake_*.py"]
     env = settings.campaign_environment() if settings.campaign and not stage.sanitizer else {}

@@ -8,6 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "api"))
 
 from chat import Chat  # noqa: E402
 from discord import FakeDiscord  # noqa: E402
+from marks import pytest_collection_modifyitems, pytest_configure  # noqa: E402, F401  (hooks)
 from stage import time_limit  # noqa: E402
 
 TEST_LIMIT = 180  # seconds

@@ -460,6 +460,7 @@ def buttons_without_comfygate(chat, source):
         polite(chat, chat.fake.context_menu(chat.anna, source, name))
 
 
+@pytest.mark.patient
 def test_buttons_while_comfygate_is_dead(chat):
     source = chat.made()
     chat.gateway.kill()
@@ -468,6 +469,7 @@ def test_buttons_while_comfygate_is_dead(chat):
     make(chat, chat.anna, source, "Run again")
 
 
+@pytest.mark.patient
 def test_buttons_while_comfygate_hangs(chat):
     source = chat.made()
     with frozen(chat.gateway.pid):

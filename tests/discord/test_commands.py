@@ -185,6 +185,7 @@ def test_templates_that_come_and_go_cost_no_creations(own):
     assert set(own.fake.commands()) == names
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("name, params", [
     ("error", {"status": 400, "code": 30034, "message": "Max number of daily application command creates has been reached (200)"}),
     ("limited", {"retry_after": 0.5}), ("status", {"status": 500}), ("error", {"status": 403, "code": 50001}), ("reset", {}),

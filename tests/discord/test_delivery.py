@@ -95,6 +95,7 @@ def opened(url):
 # ---- long after the quarter of an hour ----------------------------------------------------------
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("settings", [{}, {"token_seconds": 1}], ids=["token_dies", "token_is_known_to_be_old"])
 def test_a_job_of_40_minutes(chats, settings):
     chat = chats(adapter=settings)
@@ -386,6 +387,7 @@ def test_413_again_and_again_is_smaller_each_time(chats):
 # ---- exactly one --------------------------------------------------------------------------------
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("name, params", [("reset", {"done": True}), ("status", {"status": 500, "done": True}),
                                           ("status", {"status": 503}), ("reset", {}), ("hang", {"seconds": 20, "done": True})],
                          ids=["lost", "500_but_done", "503", "reset", "hang"])

@@ -72,6 +72,7 @@ def edit_of(message, options=None):
 # ---- the Gateway --------------------------------------------------------------------------------
 
 
+@pytest.mark.patient
 def test_no_hello(chat):
     """A connection that says nothing is left after 15 s; what was asked meanwhile comes by replay."""
     chat.fake.fault("no_hello")
@@ -117,6 +118,7 @@ def test_op_7_reconnect(chat):
     works(chat)
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("at", ["now", "resume"])
 def test_op_9_true_resumes_after_a_while(chat, at):
     chat.fake.fault("op9", at=at, resumable=True)
@@ -130,6 +132,7 @@ def test_op_9_true_resumes_after_a_while(chat, at):
     works(chat)
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("at", ["now", "resume"])
 def test_op_9_false_begins_a_new_session(chat, at):
     chat.fake.fault("op9", at=at, resumable=False)
@@ -151,6 +154,7 @@ def test_a_close_that_leaves_the_session(chat, code):
     works(chat)
 
 
+@pytest.mark.patient
 @pytest.mark.parametrize("code", [4007, 4009])
 def test_a_close_that_ends_the_session(chat, code):
     chat.fake.fault("close", code=code, at="now")
@@ -273,6 +277,7 @@ def test_no_identify_is_left(chats):
     works(chat)
 
 
+@pytest.mark.patient
 def test_no_identify_is_left_for_a_new_session(chats):
     """What was told at the start is old by the time that the session is lost: it is asked again."""
     chat = chats(start=False)
@@ -382,6 +387,7 @@ def test_remaining_0(chat):
     assert entries[1]["at"] - entries[0]["at"] >= 1.59 and chat.fake.count_429() == 0
 
 
+@pytest.mark.patient
 def test_a_storm_of_invalid_requests_stops(chats):
     """Discord shuts out whoever makes 10,000 in 10 minutes. Answers to interactions go on."""
     chat = chats(adapter={"invalid_max": 8, "jobs_at_once": 0, "token_seconds": 1})
@@ -584,6 +590,7 @@ def test_an_expired_address_of_a_file(chat, status):
     assert again.final().files() and len(chat.jobs()) == 2
 
 
+@pytest.mark.patient
 def test_a_slow_file(chat):
     """Slow is not gone; one that stands still is asked for again."""
     source = chat.made()

@@ -58,6 +58,7 @@ def test_identify_exhausted(chats):
     assert chat.made().files()
 
 
+@pytest.mark.patient
 def test_no_hello(chats):
     chat = chats(start=False)
     chat.fake.fault("no_hello")
@@ -97,6 +98,7 @@ def test_replayed_interactions_are_one_job(chat):
     assert len(chat.jobs()) == 2 and len(asked.messages()) == 1
 
 
+@pytest.mark.patient
 def test_rest_is_away_at_the_start(chats):
     chat = chats(start=False)
     chat.fake.kill_rest()

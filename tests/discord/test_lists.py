@@ -130,6 +130,7 @@ def test_autocomplete_while_comfygate_is_dead(chat):
     assert values(chat, "lora") == [] and values(chat, "job", command="show") == []
 
 
+@pytest.mark.patient
 def test_autocomplete_while_comfygate_hangs(chat):
     chat.made()
     with frozen(chat.gateway.pid):
@@ -283,11 +284,13 @@ def lists_without_comfygate(chat):
         assert name in ("help", "settings") or "cannot be reached" in seen.text(), (name, seen)
 
 
+@pytest.mark.patient
 def test_lists_while_comfygate_is_dead(chat):
     chat.gateway.kill()
     lists_without_comfygate(chat)
 
 
+@pytest.mark.patient
 def test_lists_while_comfygate_hangs(chat):
     with frozen(chat.gateway.pid):
         lists_without_comfygate(chat)

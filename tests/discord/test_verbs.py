@@ -70,6 +70,7 @@ def test_register_for_a_server(chats):
     assert not chat.fake.commands() and len(chat.fake.commands(chat.guild)) > 10
 
 
+@pytest.mark.patient
 def test_register_without_comfygate_changes_nothing(chats):
     chat = chats(start=False)
     code, _, errors = chat.adapter.run("register", timeout=60, url="http://127.0.0.1:9")
