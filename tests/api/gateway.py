@@ -16,6 +16,7 @@ import itertools
 import json as json_module
 import os
 import pathlib
+import random
 import re
 import select
 import signal
@@ -48,11 +49,12 @@ def check_answer(method, path, answer, request_body=None):
 
 def _ports():
     """Each worker of pytest-xdist has a range of its own, below that from which the kernel takes ports for connections:
-    nobody else takes a port between its choice and its use, nor while who had it is started again."""
+    nobody else takes a port between its choice and its use, nor while who had it is started again. Shuffled, because
+    another run beside this one has the same ranges."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first, count = 10000 + worker % 10 * 2000, 2000
-    begin = os.getpid() % count  # another run beside this one is elsewhere
-    return itertools.cycle([first + (begin + number) % count for number in range(count)])
+    ports = list(range(10000 + worker % 10 * 2000, 12000 + worker % 10 * 2000))
+    random.shuffle(ports)
+    return itertools.cycle(ports)
 
 
 _next_port = _ports()
