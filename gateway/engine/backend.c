@@ -296,6 +296,7 @@ static void hear(struct backend *b, const struct comfy_message *m)
         return;
     }
     j->last_sign_mono_ms = clock_mono_ms();
+    j->is_unseen = false;
     hear_life(j, m);
     if (m->kind == COMFY_PREVIEW) {
         hear_preview(j, m);

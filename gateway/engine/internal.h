@@ -87,8 +87,9 @@ struct live_job {
     int64_t history_bad_mono_ms; /* since when */
     struct comfy_history heard;  /* outputs of `executed` messages, for when history is gone */
     int64_t started_mono_ms;     /* for the timeout */
-    int64_t last_sign_mono_ms;   /* last message about this prompt */
-    int64_t stop_sent_mono_ms;   /* last time ComfyUI was asked to let go; 0 = not yet */
+    bool is_unseen; /* taken up at start, and nothing has told yet that it is still there */
+    int64_t last_sign_mono_ms; /* last message about this prompt */
+    int64_t stop_sent_mono_ms; /* last time ComfyUI was asked to let go; 0 = not yet */
     int64_t stop_began_mono_ms;
     struct http_call *stop_call;
     struct collection *collection; /* outputs being fetched; NULL */

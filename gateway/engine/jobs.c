@@ -464,7 +464,9 @@ static void tick_job(struct engine *e, struct live_job *j, int64_t mono)
         clock_wall_ms() >= row->deadline_at) {
         (void)jobs_event(e, j, (struct job_event){.kind = EV_DEADLINE});
     }
-    if (row->phase == PHASE_EXECUTING && row->stop == STOP_NONE && j->started_mono_ms != 0) {
+    /* What was done while we were away was done in time. */
+    if (row->phase == PHASE_EXECUTING && row->stop == STOP_NONE && j->started_mono_ms != 0 &&
+        !j->is_unseen) {
         if (mono - j->started_mono_ms >= timeout_of(e, j)) {
             (void)jobs_event(e, j, (struct job_event){.kind = EV_TIMEOUT});
         } else if (backend_hears(j) && mono - j->last_sign_mono_ms >= stall_ms) {

@@ -250,6 +250,7 @@ static void compare(struct live_job *j, const struct comfy_queue *queue, int64_t
         return;
     }
     j->is_absent_in_queue = false;
+    j->is_unseen = false;
     if (!jobs_row(j)->is_delivered) {
         (void)jobs_event(e, j, (struct job_event){.kind = EV_DELIVERED});
     }

@@ -24,6 +24,7 @@ static void take_up(void *arg, struct job_row *row)
     j->row.version += VERSION_LEAP;
     jobs_begin_attempt(e, j);
     j->stop_began_mono_ms = mono;
+    j->is_unseen = true;
     if (j->row.started_at > 0) {
         int64_t ran_ms = clock_wall_ms() - j->row.started_at;
 

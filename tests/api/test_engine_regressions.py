@@ -92,3 +92,20 @@ def test_silence_of_an_adopted_prompt(stages):
     job = stage.finish(job)
     assert job["attempt"] == 1
     assert stage.executions_by_job() == {job["id"]: 1}
+
+
+@pytest.mark.patient
+@pytest.mark.parametrize("becomes, status", [("done", "succeeded"), ("lost", "succeeded"), ("runs", "failed")])
+def test_the_gateway_was_away_for_longer_than_a_job_may_run(stages, becomes, status):
+    """Only what still runs then has run for too long. What was done meanwhile is fetched; what was lost runs again."""
+    stage = stages()
+    job = stage.submit(graphs.steps(200 if becomes == "runs" else 30, ms=50), timeout_seconds=3)
+    stage.until(job, lambda j: j["status"] == "running")
+    stage.gateway.kill()
+    if becomes == "lost":
+        stage.sim.restart()
+    time.sleep(3.5)
+    stage.gateway.start()
+    job = stage.finish(job, status)
+    assert job["attempt"] == (2 if becomes == "lost" else 1)
+    assert job["error"] is None if status == "succeeded" else job["error"]["code"] == "timeout"
