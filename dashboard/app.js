@@ -15,7 +15,7 @@ import { Templates } from "./views/templates.js";
 import { Backends } from "./views/backends.js";
 import { Api } from "./views/api.js";
 
-// name: [title, view]. A view gets the route's id and query. The first ones are at the foot of a phone.
+// name: [title, view]. A view gets the route's id and query.
 const VIEWS = {
   now: ["Now", Now],
   new: ["New", New],
@@ -25,7 +25,6 @@ const VIEWS = {
   backends: ["ComfyUI", Backends],
   api: ["API", Api],
 };
-const AT_THE_FOOT = 4;
 
 const LIVE_WORDS = {
   connecting: "Connecting",
@@ -50,9 +49,8 @@ function Nav({ current }) {
       nav.current.scrollLeft = link.offsetLeft - (nav.current.clientWidth - link.offsetWidth) / 2;
     }
   }, [current]);
-  return html`<nav class="nav" aria-label="Views" ref=${nav}>${Object.entries(VIEWS).map(([name, [title]], index) =>
-    html`<div class=${index < AT_THE_FOOT ? "nav-first" : "nav-rest"} key=${name}>
-      <${NavLink} name=${name} title=${title} current=${current} badge=${name === "now" ? open : 0} /></div>`)}</nav>`;
+  return html`<nav class="nav" aria-label="Views" ref=${nav}>${Object.entries(VIEWS).map(([name, [title]]) =>
+    html`<${NavLink} key=${name} name=${name} title=${title} current=${current} badge=${name === "now" ? open : 0} />`)}</nav>`;
 }
 
 function Header({ current }) {
@@ -72,7 +70,7 @@ function App() {
   const route = useRoute();
   const heading = useRef(null);
   const isFirst = useRef(true);
-  const [title, View] = VIEWS[route.view] ?? ["Not found", null];
+  const [title, View] = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : ["Not found", null];
   const offline = useStore(liveState) === "offline";
 
   useEffect(() => {

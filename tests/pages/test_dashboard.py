@@ -30,8 +30,11 @@ def test_first_visit(stage, pages):
         page.reads(words)
         page.reads("Live")
     assert page.driver.title == "Jobs – comfygate"
-    page.go("/#/nothing")
-    page.reads("There is no such page")
+    for view in ("nothing", "constructor", "__proto__"):
+        page.go("/#/now")
+        page.reads("Nothing runs")
+        page.go(f"/#/{view}")
+        page.reads("There is no such page")
 
 
 def bar(page):
