@@ -417,9 +417,12 @@ LOST = {"500": ("status", {"status": 500}), "502": ("status", {"status": 502}), 
 
 @pytest.mark.parametrize("how", list(LOST))
 def test_a_callback_that_fails(chat, how):
-    """It is not sent again: it may have been heard. The job is there, and its picture comes once, at the right place."""
+    """It is not sent again: it may have been heard. The job is there, and its picture comes once, at the right place.
+
+    The first answer to the next interaction does not wait for the end of a limit: it would come too late.
+    """
     name, params = LOST[how]
-    chat.fake.allow("LATE_ANSWER", "UNANSWERED", "EDIT_BEFORE_ANSWER")
+    chat.fake.allow("LATE_ANSWER", "UNANSWERED", "EDIT_BEFORE_ANSWER", "EARLY_AFTER_429")
     chat.fake.fault(name, route=CALLBACK, **params)
     asked = chat.generate()
     delivered(chat)
