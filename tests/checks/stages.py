@@ -255,9 +255,9 @@ def discord(stage, settings, log, tick):
 
 
 def pages(stage, settings, log, tick):
-    """In a real Chromium. One at a time: what is not on the screen, a browser does not draw."""
+    """In a real Chromium; each process of pytest has one of its own."""
     outcome = Outcome()
-    pytest(outcome, stage, settings, log, tick, ["tests/pages"], 15 * MINUTE)
+    pytest(outcome, stage, settings, log, tick, ["-n", str(settings.jobs), "tests/pages"], 15 * MINUTE)
     return outcome
 
 
