@@ -173,7 +173,7 @@ static void on_url(void *arg, const struct discord_result *r)
 
     g->asking = NULL;
     if (r->status == 200 && url[0] != '\0') {
-        session_url_told(g->session, url, (int)read_int(limit, "remaining", 1),
+        session_url_told(g->session, url, read_int(limit, "remaining", 1),
                          read_int(limit, "reset_after", 0), now);
         connect_now(g);
         return;

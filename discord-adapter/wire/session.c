@@ -183,7 +183,7 @@ static struct session_act fatal(struct session *s, int exit_code, const char *re
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
-void session_url_told(struct session *s, const char *url, int identifies_left, int64_t reset_ms,
+void session_url_told(struct session *s, const char *url, int64_t identifies_left, int64_t reset_ms,
                       int64_t now_ms)
 {
     int64_t wait = reset_ms > 0 ? reset_ms : BUDGET_WAIT_MS;

@@ -47,7 +47,7 @@ struct session *session_new(const struct session_config *config) MUST_CHECK;
 void session_free(struct session *s);
 
 /* GET /gateway/bot answered. `identifies_left` and `reset_ms` from session_start_limit. */
-void session_url_told(struct session *s, const char *url, int identifies_left, int64_t reset_ms,
+void session_url_told(struct session *s, const char *url, int64_t identifies_left, int64_t reset_ms,
                       int64_t now_ms);
 /* GET /gateway/bot failed: when to ask again (WANT_ASK_URL). status 0 = no answer; 401 is fatal. */
 struct session_act session_url_failed(struct session *s, int status, int64_t now_ms,
