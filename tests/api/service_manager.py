@@ -94,7 +94,13 @@ class Frozen:
             os.waitpid(self.tid, WALL)
 
 
+def _waits_in_poll(task):
+    try:
+        return (task / "syscall").read_text().split()[0] in WAITS_IN_POLL
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return False
+
+
 def threads_in_poll(pid):
     """Those that wait in poll(): the loops of net/loop.h do, the threads of libmicrohttpd use epoll."""
-    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
-    return [int(task.name) for task in tasks if (task / "syscall").read_text().split()[0] in WAITS_IN_POLL]
+    return [int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() if _waits_in_poll(task)]
