@@ -241,8 +241,9 @@ static inline void *peer_main(void *arg)
         bug_if(number == PEER_CONNECTIONS);
         c->peer = p;
         c->fd = fd;
-        bug_if(pthread_create(&c->thread, NULL, peer_connection_main, c) != 0);
+        /* Before it can answer: whoever has its answer may count. */
         atomic_store(&p->connections, number + 1);
+        bug_if(pthread_create(&c->thread, NULL, peer_connection_main, c) != 0);
     }
     return NULL;
 }
