@@ -7,21 +7,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "base/service.h"
 #include "base/version.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 #include "fetch/fetch.h"
+#include "http/route.h"
 #include "http/server.h"
 #include "http/signed_link.h"
 #include "library/template_set.h"
 
 #define EXIT_USAGE  2
 #define STATUS_SIZE 200
+/* Of a second, for files that are counted. */
+#define COUNT_FILES_MS 20
 
 struct gateway {
     struct config config;
@@ -33,6 +38,7 @@ struct gateway {
     struct fetch_policy *fetch;
     struct hub *hub;
     struct event_feed *feed;
+    struct metrics *metrics;
     struct engine *engine;
     struct pace_of_queue pace;
     struct signed_links *links;
@@ -115,7 +121,8 @@ static enum errc start_engine(struct gateway *g, struct err *e)
                                  .store = g->store,
                                  .blobs = g->blobs,
                                  .renditions = g->renditions,
-                                 .pace = &g->pace};
+                                 .pace = &g->pace,
+                                 .metrics = g->metrics};
     enum errc rc = ERR_NONE;
 
     g->hub = hub_new(g->config.server_max_waiters);
@@ -124,6 +131,31 @@ static enum errc start_engine(struct gateway *g, struct err *e)
     parts.feed = g->feed;
     rc = engine_new(&parts, &g->engine, e);
     return rc != ERR_NONE ? rc : engine_start(g->engine, e);
+}
+
+/* All that labels can say is known before anything is counted. */
+static enum errc open_metrics(struct gateway *g, struct err *e)
+{
+    AUTO(free_ptr) const char **backend = xcalloc(g->backends.count + 1, sizeof *backend);
+    AUTO(free_ptr) struct metrics_route *route = NULL;
+    struct metrics_labels labels = {.backend = backend, .backend_count = g->backends.count};
+
+    (void)e;
+    for (size_t i = 0; i < g->backends.count; i++) {
+        backend[i] = g->backends.item[i].name;
+    }
+    while (route_table()[labels.route_count].method != NULL) {
+        labels.route_count++;
+    }
+    route = xcalloc(labels.route_count, sizeof *route);
+    for (size_t i = 0; i < labels.route_count; i++) {
+        route[i] = (struct metrics_route){.method = route_table()[i].method,
+                                          .path = route_table()[i].path};
+    }
+    labels.route = route;
+    g->metrics = metrics_new(&labels);
+    metrics_set(g->metrics, METRIC_STARTED, 0, clock_wall_ms() * 1000);
+    return ERR_NONE;
 }
 
 /* What clients may have fetched; never from us or from a ComfyUI. */
@@ -157,7 +189,8 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .feed = g->feed,
                                .inbox = engine_inbox(g->engine),
                                .links = g->links,
-                               .pace = &g->pace};
+                               .pace = &g->pace,
+                               .metrics = g->metrics};
 
     return http_server_start(&parts, &g->http, e);
 }
@@ -182,6 +215,7 @@ static void stop(struct gateway *g)
     engine_free(g->engine);
     hub_free(g->hub);
     event_feed_free(g->feed);
+    metrics_free(g->metrics);
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
     signed_links_close(g->links);
@@ -190,6 +224,35 @@ static void stop(struct gateway *g)
     store_close(g->store);
     backend_list_clear(&g->backends);
     config_clear(&g->config);
+}
+
+static void set_if_known(struct gateway *g, enum metric which, int64_t value)
+{
+    if (value >= 0) {
+        metrics_set(g->metrics, which, 0, value);
+    } else {
+        metrics_unset(g->metrics, which, 0);
+    }
+}
+
+/* What the machine has to be asked for, so that neither the engine nor an answer waits for its disk. */
+static void look_around(struct gateway *g)
+{
+    struct process_use use = process_use_now();
+    struct blobs_usage files = blobs_count(g->blobs, COUNT_FILES_MS);
+
+    metrics_set(g->metrics, METRIC_CPU, 0, use.cpu_us);
+    set_if_known(g, METRIC_RESIDENT, use.resident_bytes);
+    set_if_known(g, METRIC_VIRTUAL, use.virtual_bytes);
+    set_if_known(g, METRIC_OPEN_FDS, use.open_fds);
+    set_if_known(g, METRIC_MAX_FDS, use.max_fds);
+    set_if_known(g, METRIC_FREE_BYTES, blobs_free_bytes(g->blobs));
+    set_if_known(g, METRIC_STORE_BYTES, store_size_bytes(g->store));
+    metrics_set(g->metrics, METRIC_FREE_NEEDED, 0, g->config.storage_min_free_mb << 20);
+    if (files.is_whole) {
+        metrics_set(g->metrics, METRIC_FILES, 0, files.files);
+        metrics_set(g->metrics, METRIC_FILES_BYTES, 0, files.bytes);
+    }
 }
 
 /* For people who ask the service manager; said again when it has changed. */
@@ -217,6 +280,7 @@ static void wait_for_signal(struct gateway *g)
 
     while (number < 0) {
         tell_status(g, told);
+        look_around(g);
         number = sigtimedwait(signals, NULL, &PAUSE);
     }
     service_stopping();
@@ -228,8 +292,8 @@ static void wait_for_signal(struct gateway *g)
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
     static enum errc (*const STEP[])(struct gateway *, struct err *) = {
-        open_store, open_blobs, open_renditions, open_templates,
-        open_fetch, open_links, start_engine,    start_http};
+        open_metrics, open_store, open_blobs,   open_renditions, open_templates,
+        open_fetch,   open_links, start_engine, start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

@@ -18,6 +18,7 @@ PACKAGES_CHECK=(
     python3-discord python3-nacl
     zsh fish mandoc systemd systemd-container debootstrap dpkg-dev file buildah
     chromium chromium-driver python3-selenium fonts-dejavu-core
+    prometheus
 )
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
@@ -26,6 +27,9 @@ PACKAGES_RUNTIME=(
     ca-certificates
 )
 
+# Of which only a program is used: when we install one, its service is neither started nor enabled.
+PACKAGES_WITH_SERVICE=(prometheus)
+
 # Prints those of its arguments that are not installed.
 missing_packages() {
     local package
@@ -33,6 +37,20 @@ missing_packages() {
         if [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
             echo "$package"
         fi
+    done
+}
+
+# Masks the services of those of its arguments that we do not want to run: what is masked cannot be started, by the package's
+# own scripts neither. Who wants to run one later says: systemctl unmask NAME.
+leave_services_off() {
+    local package
+    for package in "${PACKAGES_WITH_SERVICE[@]}"; do
+        case " $* " in
+        *" $package "*)
+            "${as_root[@]}" mkdir -p /etc/systemd/system &&
+                "${as_root[@]}" ln -sfn /dev/null "/etc/systemd/system/$package.service" || return 1
+            ;;
+        esac
     done
 }
 
@@ -58,7 +76,7 @@ install_packages() {
     fi
     echo "Installing ${missing[*]} ..."
     log=$(mktemp)
-    if ! { "${as_root[@]}" apt-get -q -o Acquire::Retries=3 update &&
+    if ! { "${as_root[@]}" apt-get -q -o Acquire::Retries=3 update && leave_services_off "${missing[@]}" &&
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
             -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
         echo "apt-get has failed; the end of what it said is:" >&2

@@ -11,6 +11,7 @@
 #include "base/attr.h"
 
 int64_t clock_mono_ms(void); /* never falls; its zero means nothing */
+int64_t clock_mono_us(void); /* the same clock, finer */
 int64_t clock_wall_ms(void); /* since 1970-01-01T00:00:00Z */
 
 #define CLOCK_TEXT_SIZE 25

@@ -67,6 +67,9 @@ static void json_line(struct buf *line, enum log_level level, const char *event,
         struct json_out before = out;
         size_t len = line->len;
 
+        if (fields[i].key == NULL) {
+            continue;
+        }
         if (fields[i].text != NULL) {
             jo_span(&out, fields[i].key, value_of(&fields[i]));
         } else {
@@ -154,6 +157,9 @@ static void text_line(struct buf *line, enum log_level level, const char *event,
     for (size_t i = 0; i < count; i++) {
         size_t len = line->len;
 
+        if (fields[i].key == NULL) {
+            continue;
+        }
         text_field(line, &fields[i]);
         if (!buf_ok(line)) {
             line->len = len;

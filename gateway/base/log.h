@@ -17,7 +17,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log_field {
-    const char *key;
+    const char *key;  /* NULL: it is left out */
     const char *text; /* NULL: `number` is the value */
     int64_t number;
 };
@@ -28,6 +28,9 @@ static inline const char *log_text(const char *text)
 }
 
 #define LOG_S(k, v) ((struct log_field){.key = (k), .text = log_text(v)})
+/* Left out when there is no such text, or an empty one. */
+#define LOG_OPT(k, v)                                                                              \
+    ((struct log_field){.key = log_text(v)[0] != '\0' ? (k) : NULL, .text = log_text(v)})
 #define LOG_I(k, v) ((struct log_field){.key = (k), .number = (int64_t)(v)})
 
 /* Before any other thread exists. */

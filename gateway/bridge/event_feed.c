@@ -14,6 +14,7 @@
 #include "bridge/event_feed.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -28,6 +29,7 @@ enum slot { SLOT_PROGRESS, SLOT_PREVIEW, SLOT_COUNT };
 struct feed_topic {
     struct id job;
     int64_t readers;        /* entered */
+    int64_t passers;        /* of them, those who want what passes */
     struct list parked;     /* feed_reader.parked */
     int64_t last_seq;       /* no durable event of the job is newer */
     int64_t last_passing;   /* nor a passing one, */
@@ -36,6 +38,7 @@ struct feed_topic {
     struct {
         struct event event;
         int64_t count; /* event_feed.passed at the time; 0 = empty */
+        bool is_taken; /* by at least one reader */
     } slot[SLOT_COUNT];
 };
 
@@ -58,6 +61,8 @@ struct event_feed {
     struct list parked; /* readers of all jobs */
     struct wheel wheel;
     int64_t readers;
+    int64_t passers; /* of them, those of all jobs who want what passes */
+    _Atomic int64_t dropped;
     bool is_closed;
 };
 
@@ -283,6 +288,8 @@ bool event_feed_enter(struct event_feed *f, struct feed_reader *r)
         if (r->topic != NULL) {
             r->topic->readers++;
         }
+        r->passers = r->topic != NULL ? &r->topic->passers : &f->passers;
+        *r->passers += r->wants_passing ? 1 : 0;
     }
     unlock(f);
     return is_room;
@@ -293,6 +300,7 @@ void event_feed_leave(struct event_feed *f, struct feed_reader *r)
     lock(f);
     bug_if(r->is_parked);
     f->readers--;
+    *r->passers -= r->wants_passing ? 1 : 0;
     if (r->topic != NULL) {
         r->topic->readers--;
         tidy_topic(f, r->topic);
@@ -331,13 +339,18 @@ enum feed_take event_feed_take(struct event_feed *f, struct feed_reader *r, stru
     return is_behind ? FEED_BEHIND : FEED_TAKEN;
 }
 
-static size_t take_slots(const struct feed_topic *t, int64_t after, struct event *out, size_t max)
+/* What does not fit is dropped. */
+static size_t take_slots(struct event_feed *f, struct feed_topic *t, int64_t after,
+                         struct event *out, size_t max)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < SLOT_COUNT && count < max; i++) {
-        if (t->slot[i].count > after) {
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        if (t->slot[i].count > after && count < max) {
+            t->slot[i].is_taken = true;
             out[count++] = event_ref(&t->slot[i].event);
+        } else if (t->slot[i].count > after) {
+            f->dropped++;
         }
     }
     return count;
@@ -350,6 +363,7 @@ static size_t take_updates(struct event_feed *f, struct feed_reader *r, struct e
     size_t count = 0;
 
     if (r->updates < f->updates - UPDATES) {
+        f->dropped += f->updates - UPDATES - r->updates;
         r->updates = f->updates - UPDATES;
     }
     while (r->updates < f->updates && count < max) {
@@ -369,10 +383,10 @@ size_t event_feed_take_passing(struct event_feed *f, struct feed_reader *r, stru
 
     lock(f);
     if (r->topic != NULL) {
-        count = take_slots(r->topic, r->passing, out, max);
+        count = take_slots(f, r->topic, r->passing, out, max);
     } else {
         list_each(node, next, &f->passing) {
-            count += take_slots(container_of(node, struct feed_topic, in_passing), r->passing,
+            count += take_slots(f, container_of(node, struct feed_topic, in_passing), r->passing,
                                 out + count, max - count);
         }
     }
@@ -421,6 +435,11 @@ int64_t event_feed_readers(struct event_feed *f)
     readers = f->readers;
     unlock(f);
     return readers;
+}
+
+int64_t event_feed_dropped(struct event_feed *f)
+{
+    return atomic_load(&f->dropped);
 }
 
 /* ---- the engine's side ----------------------------------------------------------------------- */
@@ -478,7 +497,11 @@ static void put_passing(struct event_feed *f, const struct event *event, struct 
     enum slot slot = event->type == EVENT_JOB_PREVIEW ? SLOT_PREVIEW : SLOT_PROGRESS;
 
     bug_if(event->type != EVENT_JOB_PREVIEW && event->type != EVENT_JOB_PROGRESS);
+    if (t->slot[slot].count > 0 && !t->slot[slot].is_taken && t->passers + f->passers > 0) {
+        f->dropped++;
+    }
     event_clear(&t->slot[slot].event);
+    t->slot[slot].is_taken = false;
     t->slot[slot].event = *event;
     t->slot[slot].count = ++f->passed;
     t->last_passing = f->passed;

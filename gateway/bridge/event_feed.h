@@ -36,16 +36,17 @@ void event_feed_free(struct event_feed *f); /* after all readers have left; NULL
 
 /* Embedded in a stream or a long-poll, which fills the upper part. */
 struct feed_reader {
-    struct id job;                       /* whose events; none = all */
-    int64_t seq;                         /* the last durable event that is done with */
-    bool wants_passing;                  /* progress, previews, updates */
-    bool wants_moves;                    /* to be woken when places in the queue have changed */
+    struct id job;      /* whose events; none = all */
+    int64_t seq;        /* the last durable event that is done with */
+    bool wants_passing; /* progress, previews, updates; stays as it is while entered */
+    bool wants_moves;   /* to be woken when places in the queue have changed */
     void (*wake)(struct feed_reader *r); /* called once for each parking, on any thread, unlocked */
 
     int64_t passing; /* likewise of passing ones; the feed's count */
     int64_t moves;
     int64_t updates;
     struct feed_topic *topic;
+    int64_t *passers;   /* where it is counted when it wants what passes */
     struct list parked; /* of the topic, or of all */
     struct wheel_entry deadline;
     bool is_parked;
@@ -82,6 +83,9 @@ struct feed_range {
 };
 struct feed_range event_feed_range(struct event_feed *f);
 int64_t event_feed_readers(struct event_feed *f);
+/* Passing events so far that somebody was too slow for: he missed them, or nobody had taken them when newer ones took
+ * their place. */
+int64_t event_feed_dropped(struct event_feed *f);
 
 /* ---- the engine's side ----------------------------------------------------------------------- */
 

@@ -257,6 +257,16 @@ bool hub_unwait(struct hub *h, struct waiter *w)
     return was_parked;
 }
 
+int64_t hub_waiters(struct hub *h)
+{
+    int64_t count = 0;
+
+    lock(h);
+    count = h->waiter_count;
+    unlock(h);
+    return count;
+}
+
 void hub_expire(struct hub *h, int64_t mono_ms)
 {
     struct list due;

@@ -89,6 +89,7 @@ struct waiter {
 bool hub_wait(struct hub *h, struct waiter *w) MUST_CHECK;
 /* True: w was parked and is not any more; wake() will not be called. False: wake() was or will be called. */
 bool hub_unwait(struct hub *h, struct waiter *w) MUST_CHECK;
+int64_t hub_waiters(struct hub *h); /* that are parked */
 
 /* ---- the engine's side ---------------------------------------------------------------------- */
 

@@ -45,6 +45,7 @@ struct cmd {
 
     /* What is asked. Everything pointed to is borrowed until done(). */
     struct id job;                 /* CANCEL, PATCH, DELETE */
+    const char *request_id;        /* of who asks, for the log; NULL = none */
     const char *owner;             /* whose jobs may be touched; NULL = all */
     struct arrival submit;         /* SUBMIT; idem is the engine's */
     const char *idempotency_key;   /* SUBMIT; NULL = none */

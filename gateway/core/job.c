@@ -150,6 +150,7 @@ void job_row_clear(struct job_row *row)
     free(row->input_json);
     free(row->seed);
     free(row->primary_node);
+    free(row->trace_id);
     free(row->backend);
     job_error_clear(&row->error);
     *row = (struct job_row){0};
@@ -168,6 +169,7 @@ void job_row_copy(struct job_row *dst, const struct job_row *src)
     dst->input_json = xstrdup_or_null(src->input_json);
     dst->seed = xstrdup_or_null(src->seed);
     dst->primary_node = xstrdup_or_null(src->primary_node);
+    dst->trace_id = xstrdup_or_null(src->trace_id);
     dst->backend = xstrdup_or_null(src->backend);
     dst->error = (struct job_error){
         .code = src->error.code,

@@ -70,6 +70,8 @@ struct job_row {
     char *seed;          /* decimal, up to 2^64 - 1: the one that was used */
     char *primary_node;  /* whose outputs are shown first */
     bool is_starred;     /* never removed because of its age */
+    char *trace_id;      /* of the trace that its submission belonged to (base/trace.h) */
+    int trace_flags;
 
     int64_t created_at; /* wall clock, ms; 0 = not yet, like all times below */
     int64_t started_at; /* of the attempt that ran last */

@@ -342,6 +342,7 @@ static void on_opened(void *arg)
     b->is_ws_open = true;
     b->has_ws_tried = true;
     b->connections_opened++;
+    measure_backend(b, METRIC_WS_OPENED);
     b->failures = 0;
     b->status_due_mono_ms = 0;
     b->last_prompt = ID_NONE;
@@ -358,6 +359,7 @@ static void on_opened(void *arg)
 static void on_closed(void *arg, const struct ws_end *end)
 {
     struct backend *b = arg;
+    bool was_open = b->is_ws_open;
     int64_t pause = 0;
 
     assume_engine_role();
@@ -378,6 +380,9 @@ static void on_closed(void *arg, const struct ws_end *end)
     if (atomic_load(&b->engine->is_stopping)) {
         log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", end->reason));
         return;
+    }
+    if (was_open) { /* else it was deaf, or never came about */
+        measure_backend(b, METRIC_WS_LOST);
     }
     log_info("ws_closed", LOG_S("backend", b->address->name), LOG_S("reason", end->reason),
              LOG_I("again_in_ms", pause));
@@ -432,6 +437,7 @@ static void find_deaf(struct backend *b, int64_t mono)
     b->deaf_in_a_row++;
     b->is_ws_closing_as_deaf = true;
     b->is_ws_open = false;
+    measure_backend(b, METRIC_WS_DEAF);
     log_warn("ws_deaf", LOG_S("backend", b->address->name), LOG_I("in_a_row", b->deaf_in_a_row));
     look_soon(b, 0);
     ws_close(b->ws, WS_CLOSE_NORMAL);
@@ -446,6 +452,7 @@ static void on_system(void *arg, const struct http_result *result)
 
     assume_engine_role();
     b->system = NULL;
+    measure_call(b, CALL_SYSTEM, result);
     if (result->end == HTTP_ANSWERED && result->status == 200 &&
         comfy_system_parse(result->body, &info)) {
         comfy_system_clear(&b->info);

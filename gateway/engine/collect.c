@@ -199,7 +199,8 @@ static void missing(struct collection *c, const char *why)
 {
     const struct comfy_output *from = current(c);
 
-    log_warn("output_missing", LOG_S("job", c->job->row.id.text), LOG_S("node", from->node_id),
+    log_warn("output_missing", LOG_JOB(&c->job->row),
+             LOG_S("backend", c->job->backend->address->name), LOG_S("node", from->node_id),
              LOG_S("reason", why));
     if (strcmp(from->type, "temp") == 0 && c->history.output_count > 1) {
         struct job_row *row = jobs_edit(c->engine, c->job);
@@ -319,6 +320,7 @@ static void on_view(void *arg, const struct http_result *result)
 
     assume_engine_role();
     c->call = NULL;
+    measure_call(c->job->backend, CALL_VIEW, result);
     if (result->end == HTTP_ANSWERED && result->status == 200 && blob_written(c->sink) > 0) {
         stage(c);
         return;
@@ -353,6 +355,7 @@ static void fetch(struct collection *c)
     c->call = comfy_call_start(c->engine->http,
                                &(struct call_request){
                                    .method = "GET",
+                                   .job = &c->job->row,
                                    .url = backend_url(c->job->backend, buf_str(&path), &url),
                                    .max_bytes = config->backend_max_output,
                                    .sink = c->sink,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/trace.h"
 #include "base/version.h"
 
 #define STALL_MS 30000
@@ -22,7 +23,10 @@ static enum errc write_blob(void *arg, struct span piece)
 
 struct http_call *comfy_call_start(struct http_client *h, const struct call_request *request)
 {
-    static const char *const JSON[] = {"Content-Type: application/json", NULL};
+    static const char NAME[] = "traceparent: ";
+    char trace[sizeof NAME + TRACE_PARENT_SIZE];
+    const char *header[3] = {NULL};
+    size_t header_count = 0;
     const struct call_upload *upload = request->upload;
     const struct http_sink sink = {.write = write_blob, .arg = request->sink};
     struct http_part part[3] = {{.name = "type", .data = SPAN_LIT("input")}};
@@ -35,6 +39,7 @@ struct http_call *comfy_call_start(struct http_client *h, const struct call_requ
         .max_bytes = request->max_bytes,
         .sink = request->sink != NULL ? &sink : NULL,
         .is_alone = is_post,
+        .header = header,
         .done = request->done,
         .arg = request->arg,
     };
@@ -46,8 +51,14 @@ struct http_call *comfy_call_start(struct http_client *h, const struct call_requ
         r.part = part;
         r.part_count = COUNT_OF(part);
     } else if (is_post) {
-        r.header = JSON;
+        header[header_count++] = "Content-Type: application/json";
         r.body = request->body;
+    }
+    if (request->job != NULL && request->job->trace_id != NULL) {
+        memcpy(trace, NAME, sizeof NAME);
+        (void)trace_parent(request->job->trace_id, request->job->trace_flags,
+                           trace + sizeof NAME - 1);
+        header[header_count++] = trace;
     }
     return http_start(h, &r);
 }

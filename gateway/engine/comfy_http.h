@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "core/job.h"
 #include "net/http_call.h"
 #include "store/blob.h"
 
@@ -29,6 +30,7 @@ struct call_request {
     const char *url;                  /* copied */
     struct span body;                 /* copied; for POST, as application/json */
     const struct call_upload *upload; /* for POST, instead of body; borrowed for comfy_call_start */
+    const struct job_row *job; /* that the call is for, and whose trace goes with it; NULL = none */
     int64_t timeout_ms; /* for the whole call; 0 with a sink or an upload: only a stall ends it */
     int64_t max_bytes;  /* ceiling of the answer */
     struct blob_writer

@@ -342,19 +342,23 @@ static void settle(struct engine *e, struct cmd *c)
     if (c->kind == CMD_SUBMIT && !c->is_replay) {
         for (size_t i = 0; i < c->submit.asset_count; i++) {
             blob_publish(e->blobs, c->submit.asset[i].sha256);
+            measure_asset(e, &c->submit.asset[i]);
         }
         c->has_taken = true;
         dispatch_put(e, c->submit.row);
-        log_info("job_accepted", LOG_S("job", c->job.text),
+        measure_accepted(e, c->submit.row);
+        log_info("job_accepted", LOG_JOB(c->submit.row), LOG_S("request_id", c->request_id),
+                 LOG_OPT("template", c->submit.row->template_name),
                  LOG_I("priority", c->submit.row->priority));
     } else if (c->kind == CMD_ASSET_PUT) {
         blob_publish(e->blobs, c->asset->sha256);
         c->has_taken = true;
+        measure_asset(e, c->asset);
         log_info("asset_stored", LOG_S("asset", (c->is_known ? c->known.id : c->asset->id).text),
-                 LOG_I("bytes", c->asset->size_bytes));
+                 LOG_S("request_id", c->request_id), LOG_I("bytes", c->asset->size_bytes));
     } else if (c->kind == CMD_DELETE) {
         hub_touch(e->hub, c->job, true);
-        log_info("job_deleted", LOG_S("job", c->job.text));
+        log_info("job_deleted", LOG_S("job", c->job.text), LOG_S("request_id", c->request_id));
     } else if (c->kind == CMD_HOLD) {
         hold_settle(e, c);
     }

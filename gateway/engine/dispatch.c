@@ -123,7 +123,7 @@ static void claim(struct engine *e, struct id job, struct backend *b)
     if (jobs_load_graph(e, j)) {
         b->claimed++;
     } else {
-        log_error("graph_unreadable", LOG_S("job", job.text), LOG_S("reason", store_reason()));
+        log_error("graph_unreadable", LOG_JOB(&j->row), LOG_S("reason", store_reason()));
         jobs_forget_change(j);
     }
 }

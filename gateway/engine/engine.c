@@ -69,6 +69,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->hub = parts->hub;
     e->feed = parts->feed;
     e->pace = parts->pace;
+    e->metrics = parts->metrics;
     list_init(&e->live);
     list_init(&e->dirty);
     list_init(&e->commands);
@@ -204,6 +205,7 @@ static enum st commit(struct engine *e, int64_t mono) ON_ENGINE;
 static enum st commit(struct engine *e, int64_t mono)
 {
     bool is_housekeeping = mono >= e->housekeeping_due_mono_ms;
+    struct commit_measure before;
     enum st st = ST_OK;
 
     if (list_empty(&e->dirty) && list_empty(&e->commands) && !is_housekeeping &&
@@ -213,10 +215,12 @@ static enum st commit(struct engine *e, int64_t mono)
     if (is_housekeeping) {
         e->housekeeping_due_mono_ms = mono + HOUSEKEEPING_MS;
     }
+    before = measure_commit_begin(e);
     st = write_all(e, is_housekeeping);
+    measure_commit(e, &before, st);
     events_settle(e, st, mono);
     if (st != ST_OK) {
-        log_error("store_commit_failed", LOG_S("reason", store_reason()), LOG_I("status", st));
+        log_error("store_commit_failed", LOG_S("reason", store_reason()), LOG_I("result", st));
     } else if (is_housekeeping) {
         retention_run(e, mono);
     }
@@ -259,6 +263,7 @@ static void turn(struct engine *e, int max_wait_ms)
     e->has_queue_moved |= hub_queue_settle(e->hub);
     backends_publish(e, mono);
     events_publish(e, mono);
+    measure_levels(e, mono);
     commands_release(e);
 }
 
@@ -317,6 +322,7 @@ enum errc engine_start(struct engine *e, struct err *err)
     code = jobs_take_up(e, err);
     if (code == ERR_NONE) {
         backends_publish(e, clock_mono_ms()); /* there is an answer before the first turn */
+        measure_levels(e, clock_mono_ms());
     }
     leave_engine_role();
     if (code != ERR_NONE) {

@@ -15,6 +15,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/metrics.h"
 #include "bridge/pace.h"
 #include "core/backend_list.h"
 #include "store/blob.h"
@@ -33,6 +34,7 @@ struct engine_parts {
     struct hub *hub;
     struct event_feed *feed;
     struct pace_of_queue *pace;
+    struct metrics *metrics;
 };
 
 /* Makes the engine and its inbox; nothing runs yet. Main thread. */

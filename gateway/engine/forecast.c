@@ -82,6 +82,12 @@ void forecast_pace(struct engine *e)
 
 void forecast_learn(struct engine *e, const struct job_row *row)
 {
+    struct estimate_about job = about(row);
+
+    if (row->started_at > 0) {
+        measure_estimate(e, estimate_run_ms(e->estimate, &job),
+                         row->completed_at - row->started_at);
+    }
     learn(e->estimate, row);
     forecast_pace(e);
 }

@@ -15,6 +15,7 @@
  *   collect.c   fetching outputs
  *   retention.c what is past its time goes
  *   events.c    what those who listen are told
+ *   measure.c   what is counted
  */
 #ifndef CG_ENGINE_INTERNAL_H
 #define CG_ENGINE_INTERNAL_H
@@ -26,6 +27,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "bridge/metrics.h"
 #include "core/comfy_wire.h"
 #include "core/graph.h"
 #include "core/job_fsm.h"
@@ -37,6 +39,9 @@
 #include "net/loop.h"
 
 #define BACKEND_URL_MAX 2048
+
+/* What a line of the log about a job begins with. */
+#define LOG_JOB(row) LOG_S("job", (row)->id.text), LOG_OPT("trace_id", (row)->trace_id)
 
 /* ---- one job that is inside a ComfyUI, or that this turn touches ---------------------------- */
 
@@ -190,6 +195,7 @@ struct engine {
     struct hub *hub;
     struct event_feed *feed;
     struct pace_of_queue *pace;
+    struct metrics *metrics;
     struct estimate *estimate; /* NULL before the start */
     struct inbox *inbox;
     struct store *store;
@@ -221,6 +227,7 @@ struct engine {
     int64_t moves_due_mono_ms;
     int64_t paused_since; /* wall clock; 0 = the queue is not paused */
     bool is_pause_untold; /* the line above has changed */
+    int64_t levels_due_mono_ms;
 
     pthread_t thread;
     bool is_running;
@@ -391,6 +398,26 @@ void events_settle(struct engine *e, enum st committed, int64_t mono) ON_ENGINE;
 /* Tells what was committed; then what passes. After all else that the turn publishes: who begins to listen
  * takes first its place among the events, then a look. */
 void events_publish(struct engine *e, int64_t mono) ON_ENGINE;
+
+/* measure.c */
+/* Counts one; NULL is a backend that is not in the settings any more. */
+void measure_backend(const struct backend *b, enum metric which) ON_ENGINE;
+/* How a request to ComfyUI has ended. */
+void measure_call(const struct backend *b, enum metrics_call kind, const struct http_result *result)
+    ON_ENGINE;
+void measure_accepted(struct engine *e, const struct job_row *row) ON_ENGINE;
+/* The row as these effects have made it. */
+void measure_moved(struct engine *e, const struct live_job *j, unsigned effects) ON_ENGINE;
+void measure_estimate(struct engine *e, int64_t estimate_ms, int64_t run_ms) ON_ENGINE;
+void measure_asset(struct engine *e, const struct asset *asset) ON_ENGINE;
+/* Around a transaction. */
+struct commit_measure {
+    int64_t began_us;
+    int64_t rows;
+};
+struct commit_measure measure_commit_begin(struct engine *e) ON_ENGINE;
+void measure_commit(struct engine *e, const struct commit_measure *before, enum st st) ON_ENGINE;
+void measure_levels(struct engine *e, int64_t mono) ON_ENGINE;
 
 /* retention.c */
 /* With the housekeeping, after the turn's commit and before what it has changed is let go of. */

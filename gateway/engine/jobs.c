@@ -267,12 +267,9 @@ void jobs_forget_changes(struct engine *e)
 static void log_change(const struct live_job *j) ON_ENGINE;
 static void log_change(const struct live_job *j)
 {
-    const char *code = job_errc_word(j->row.error.code);
-
-    log_info("job_moved", LOG_S("job", j->row.id.text),
-             LOG_S("status", job_status_word(j->row.status)),
-             LOG_S("phase", job_phase_word(j->row.phase)), LOG_S("backend", j->row.backend),
-             LOG_I("attempt", j->row.attempt), LOG_S("error", code));
+    log_info("job_moved", LOG_JOB(&j->row), LOG_S("status", job_status_word(j->row.status)),
+             LOG_OPT("phase", job_phase_word(j->row.phase)), LOG_OPT("backend", j->row.backend),
+             LOG_I("attempt", j->row.attempt), LOG_OPT("code", job_errc_word(j->row.error.code)));
 }
 
 static void publish(struct engine *e, struct live_job *j) ON_ENGINE;
@@ -397,6 +394,7 @@ static void settle(struct engine *e, struct live_job *j)
         note_started(j);
         if (effects != 0) {
             log_change(j);
+            measure_moved(e, j, effects);
             if (j->backend != NULL) {
                 j->backend->is_view_stale = true;
             }

@@ -56,8 +56,9 @@ static void lost(struct live_job *j)
         (void)jobs_event(e, j, (struct job_event){.kind = EV_FINISHED});
         return;
     }
-    log_warn("prompt_gone", LOG_S("job", j->row.id.text), LOG_S("prompt", j->row.prompt_id.text),
-             LOG_S("backend", j->backend->address->name));
+    measure_backend(j->backend, METRIC_PROMPT_GONE);
+    log_warn("prompt_gone", LOG_JOB(&j->row), LOG_S("backend", j->backend->address->name),
+             LOG_S("prompt", j->row.prompt_id.text));
     (void)jobs_event(e, j, (struct job_event){.kind = EV_GONE});
 }
 
@@ -80,7 +81,8 @@ static void resolve_doubt(struct live_job *j, int64_t mono)
                                  j->backend->address->name, j->resends + 1);
     } else {
         j->resends++;
-        log_warn("prompt_resent", LOG_S("job", j->row.id.text),
+        measure_backend(j->backend, METRIC_PROMPT_RESENT);
+        log_warn("prompt_resent", LOG_JOB(&j->row), LOG_S("backend", j->backend->address->name),
                  LOG_S("prompt", j->row.prompt_id.text));
         prompt_post(j);
     }
@@ -141,7 +143,7 @@ static void history_failed(struct live_job *j, const char *why, int64_t mono)
     look_soon(b, c->backend_poll_ms);
     if (b->is_known && j->is_absent_in_queue &&
         mono - j->history_bad_mono_ms >= c->backend_lost_seconds * 1000) {
-        log_warn("prompt_untold", LOG_S("job", j->row.id.text), LOG_S("backend", b->address->name),
+        log_warn("prompt_untold", LOG_JOB(&j->row), LOG_S("backend", b->address->name),
                  LOG_S("prompt", j->row.prompt_id.text), LOG_S("reason", why));
         (void)jobs_event_trouble(b->engine, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
                                  "The ComfyUI \"%s\" does not tell what became of the job: %s.",
@@ -157,6 +159,7 @@ static void on_history(void *arg, const struct http_result *result)
 
     assume_engine_role();
     j->history = NULL;
+    measure_call(j->backend, CALL_HISTORY, result);
     if (!jobs_is_inside(j)) {
         return;
     }
@@ -194,6 +197,7 @@ void look_at_history(struct live_job *j)
                                   &(struct call_request){
                                       .method = "GET",
                                       .url = backend_url(j->backend, buf_str(&path), &url),
+                                      .job = &j->row,
                                       .timeout_ms = c->backend_timeout_ms,
                                       .max_bytes = c->backend_max_answer,
                                       .done = on_history,
@@ -346,6 +350,7 @@ static void on_queue(void *arg, const struct http_result *result)
 
     assume_engine_role();
     b->look = NULL;
+    measure_call(b, CALL_QUEUE, result);
     if (result->end != HTTP_ANSWERED) {
         backend_lost(b, result->reason);
         return;

@@ -104,7 +104,7 @@ static void take(struct nodes_reading *r)
     }
     log_info("nodes_read", LOG_S("backend", b->address->name),
              LOG_I("classes", (int64_t)node_info_class_count(r->nodes)),
-             LOG_I("bytes", (int64_t)bytes_span(r->text).len), LOG_I("ms", r->took_ms));
+             LOG_I("bytes", (int64_t)bytes_span(r->text).len), LOG_I("duration_ms", r->took_ms));
     hub_set_nodes(b->engine->hub, (size_t)(b - b->engine->backend), take_ptr(&r->nodes));
     b->nodes_failures = 0;
     plan(b, b->engine->config->backend_catalog_seconds * 1000);
@@ -143,6 +143,7 @@ static void on_nodes(void *arg, const struct http_result *result)
 
     assume_engine_role();
     b->nodes = NULL;
+    measure_call(b, CALL_NODES, result);
     if (result->end != HTTP_ANSWERED) {
         failed(b, result->reason);
     } else if (result->status != 200) {

@@ -20,10 +20,11 @@
 #define SMALL_ANSWER (1U << 20)
 
 static struct http_call *post_small(struct backend *b, const char *path, const struct buf *body,
-                                    void (*done)(void *, const struct http_result *), void *arg)
-    ON_ENGINE;
+                                    void (*done)(void *, const struct http_result *),
+                                    struct live_job *j, void *arg) ON_ENGINE;
 static struct http_call *post_small(struct backend *b, const char *path, const struct buf *body,
-                                    void (*done)(void *, const struct http_result *), void *arg)
+                                    void (*done)(void *, const struct http_result *),
+                                    struct live_job *j, void *arg)
 {
     AUTO(buf_clear) struct buf url = BUF_INIT(BACKEND_URL_MAX);
 
@@ -32,6 +33,7 @@ static struct http_call *post_small(struct backend *b, const char *path, const s
                                 .method = "POST",
                                 .url = backend_url(b, path, &url),
                                 .body = buf_span(body),
+                                .job = j != NULL ? &j->row : NULL,
                                 .timeout_ms = b->engine->config->backend_timeout_ms,
                                 .max_bytes = SMALL_ANSWER,
                                 .done = done,
@@ -47,7 +49,8 @@ static void doubt(struct live_job *j, int64_t for_ms, const char *reason)
     /* A look that began before this moment may have been answered before the prompt was queued. */
     j->posted_mono_ms = clock_mono_ms();
     j->doubt_until_mono_ms = j->posted_mono_ms + for_ms;
-    log_warn("prompt_in_doubt", LOG_S("job", j->row.id.text),
+    measure_backend(j->backend, METRIC_PROMPT_DOUBTS);
+    log_warn("prompt_in_doubt", LOG_JOB(&j->row), LOG_S("backend", j->backend->address->name),
              LOG_S("prompt", j->row.prompt_id.text), LOG_S("reason", reason));
     look_soon(j->backend, 2); /* in another millisecond than this one, so that it counts as later */
 }
@@ -124,6 +127,7 @@ static void on_posted(void *arg, const struct http_result *result)
 
     assume_engine_role();
     j->post = NULL;
+    measure_call(b, CALL_PROMPT, result);
     if (job_has_ended(jobs_row(j)->status)) {
         return;
     }
@@ -165,6 +169,7 @@ void prompt_post(struct live_job *j)
                                               .method = "POST",
                                               .url = backend_url(b, "/prompt", &url),
                                               .body = buf_span(&body),
+                                              .job = &j->row,
                                               .timeout_ms = b->engine->config->backend_timeout_ms,
                                               .max_bytes = b->engine->config->backend_max_answer,
                                               .done = on_posted,
@@ -193,9 +198,9 @@ static void on_stopped(void *arg, const struct http_result *result)
 {
     struct live_job *j = arg;
 
-    (void)result; /* 200 whatever happened: only a look tells */
     assume_engine_role();
     j->stop_call = NULL;
+    measure_call(j->backend, CALL_STOP, result); /* 200 whatever happened: only a look tells */
     look_soon(j->backend, 0);
 }
 
@@ -204,15 +209,15 @@ static void on_deleted(void *arg, const struct http_result *result)
     struct live_job *j = arg;
     AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
 
-    (void)result;
     assume_engine_role();
     j->stop_call = NULL;
+    measure_call(j->backend, CALL_STOP, result);
     if (job_has_ended(jobs_row(j)->status) || !has_aimed_interrupt(j->backend)) {
         look_soon(j->backend, 0);
         return;
     }
     comfy_interrupt_body(&body, jobs_row(j)->prompt_id);
-    j->stop_call = post_small(j->backend, "/interrupt", &body, on_stopped, j);
+    j->stop_call = post_small(j->backend, "/interrupt", &body, on_stopped, j, j);
 }
 
 static void on_canceled(void *arg, const struct http_result *result)
@@ -221,6 +226,7 @@ static void on_canceled(void *arg, const struct http_result *result)
 
     assume_engine_role();
     j->stop_call = NULL;
+    measure_call(j->backend, CALL_STOP, result);
     if (result->end == HTTP_ANSWERED && (result->status == 404 || result->status == 405)) {
         j->backend->has_no_cancel = true;
         prompt_stop(j);
@@ -245,11 +251,11 @@ void prompt_stop(struct live_job *j)
     j->stop_sent_mono_ms = clock_mono_ms();
     if (has_cancel(b)) {
         (void)buf_appendf(&path, "/api/jobs/%s/cancel", jobs_row(j)->prompt_id.text);
-        j->stop_call = post_small(b, buf_str(&path), &body, on_canceled, j);
+        j->stop_call = post_small(b, buf_str(&path), &body, on_canceled, j, j);
         return;
     }
     comfy_delete_body(&body, jobs_row(j)->prompt_id);
-    j->stop_call = post_small(b, "/queue", &body, on_deleted, j);
+    j->stop_call = post_small(b, "/queue", &body, on_deleted, j, j);
 }
 
 /* ---- prompts that nobody waits for ----------------------------------------------------------- */
@@ -262,8 +268,8 @@ struct abandoned {
 
 static void ignore(void *arg, const struct http_result *result)
 {
-    (void)arg;
-    (void)result;
+    assume_engine_role();
+    measure_call(arg, CALL_STOP, result);
 }
 
 void prompt_drop_copy(struct backend *b, struct id prompt_id)
@@ -272,7 +278,7 @@ void prompt_drop_copy(struct backend *b, struct id prompt_id)
 
     log_warn("prompt_twice", LOG_S("backend", b->address->name), LOG_S("prompt", prompt_id.text));
     comfy_delete_body(&body, prompt_id);
-    (void)post_small(b, "/queue", &body, ignore, NULL);
+    (void)post_small(b, "/queue", &body, ignore, NULL, b);
 }
 
 static struct abandoned *find_abandoned(const struct backend *b, struct id prompt_id) ON_ENGINE;
@@ -309,10 +315,10 @@ static void ask_out(struct backend *b, const struct abandoned *a, enum comfy_pla
 
     if (place == COMFY_PENDING) {
         comfy_delete_body(&body, a->prompt_id);
-        (void)post_small(b, "/queue", &body, ignore, NULL);
+        (void)post_small(b, "/queue", &body, ignore, NULL, b);
     } else if (has_aimed_interrupt(b)) {
         comfy_interrupt_body(&body, a->prompt_id);
-        (void)post_small(b, "/interrupt", &body, ignore, NULL);
+        (void)post_small(b, "/interrupt", &body, ignore, NULL, b);
     }
 }
 

@@ -197,20 +197,23 @@ static void tell(struct engine *e)
         event_feed_forgotten(e->feed, oldest);
     }
     if (r->jobs + r->stripped_jobs + r->assets + r->events > 0) {
-        log_info("expired", LOG_I("jobs", r->jobs), LOG_I("jobs_without_outputs", r->stripped_jobs),
-                 LOG_I("assets", r->assets), LOG_I("events", r->events));
+        log_info("retention_removed", LOG_I("jobs", r->jobs),
+                 LOG_I("jobs_without_outputs", r->stripped_jobs), LOG_I("assets", r->assets),
+                 LOG_I("events", r->events));
     }
 }
 
 void retention_run(struct engine *e, int64_t mono)
 {
     struct retention *r = &e->retention;
+    struct commit_measure before;
     enum st st = ST_OK;
 
     if (mono < r->due_mono_ms) {
         return;
     }
     *r = (struct retention){.due_mono_ms = mono + RETENTION_MS};
+    before = measure_commit_begin(e);
     st = store_begin(e->writer);
     if (st == ST_OK) {
         st = write_all(e);
@@ -220,11 +223,12 @@ void retention_run(struct engine *e, int64_t mono)
             store_rollback(e->writer);
         }
     }
+    measure_commit(e, &before, st);
     events_settle(e, st, mono);
     if (st == ST_OK) {
         tell(e);
     } else {
         r->due_mono_ms = mono + RETENTION_MS;
-        log_error("retention_failed", LOG_S("reason", store_reason()), LOG_I("status", st));
+        log_error("retention_failed", LOG_S("reason", store_reason()), LOG_I("result", st));
     }
 }

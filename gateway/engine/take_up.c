@@ -61,13 +61,13 @@ static void settle_taken_up(struct engine *e, struct live_job *j) ON_ENGINE;
 static void settle_taken_up(struct engine *e, struct live_job *j)
 {
     if (!jobs_load_graph(e, j)) {
-        log_warn("graph_unreadable", LOG_S("job", j->row.id.text));
+        log_error("graph_unreadable", LOG_JOB(&j->row), LOG_S("reason", store_reason()));
     }
     if (j->backend == NULL) {
         return;
     }
     jobs_show(e, j);
-    log_info("job_adopted", LOG_S("job", j->row.id.text), LOG_S("backend", j->row.backend),
+    log_info("job_adopted", LOG_JOB(&j->row), LOG_S("backend", j->row.backend),
              LOG_S("prompt", j->row.prompt_id.text));
 }
 

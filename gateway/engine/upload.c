@@ -94,8 +94,8 @@ static void refused(struct live_job *j, int status)
 static void trouble(struct live_job *j, const char *reason) ON_ENGINE;
 static void trouble(struct live_job *j, const char *reason)
 {
-    log_warn("upload_failed", LOG_S("job", j->row.id.text),
-             LOG_S("backend", j->backend->address->name), LOG_S("reason", reason));
+    log_warn("upload_failed", LOG_JOB(&j->row), LOG_S("backend", j->backend->address->name),
+             LOG_S("reason", reason));
     j->upload_tries++;
     if (j->upload_tries >= TRIES_MAX) {
         backend_hold(j->backend, reason);
@@ -138,6 +138,7 @@ static void on_uploaded(void *arg, const struct http_result *result)
     assume_engine_role();
     j->post = NULL;
     j->sending = NULL;
+    measure_call(j->backend, CALL_UPLOAD, result);
     if (job_has_ended(jobs_row(j)->status)) {
         return;
     }
@@ -181,6 +182,7 @@ static void send(struct live_job *j, const struct job_file *file)
                                &(struct call_request){.method = "POST",
                                                       .url = backend_url(b, "/upload/image", &url),
                                                       .upload = &upload,
+                                                      .job = &j->row,
                                                       .max_bytes = ANSWER_MAX,
                                                       .done = on_uploaded,
                                                       .arg = j});

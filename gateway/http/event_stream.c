@@ -227,7 +227,11 @@ static enum step next_step(struct event_stream *s)
 {
     AUTO(event_clear) struct event event = {.seq = 0};
 
-    if (s->is_over || lags(s)) {
+    if (s->is_over) {
+        return STEP_CLOSE;
+    }
+    if (lags(s)) {
+        metrics_add(s->server->parts.metrics, METRIC_STREAMS_CLOSED, 0, 0, 1);
         return STEP_CLOSE;
     }
     if (s->has_ended && s->source.has_seen_end) {
@@ -433,6 +437,7 @@ enum MHD_Result event_stream_answer(struct request *r, const struct event_query 
     }
     write_head(s, r, &snapshot, is_reset);
     bound_connection(r);
+    r->is_stream = true;
     return send_stream(r, require_memory(MHD_create_response_from_callback(
                               MHD_SIZE_UNKNOWN, BLOCK, read_stream, s, free_stream)));
 }

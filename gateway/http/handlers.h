@@ -45,5 +45,10 @@ handler_fn backends_resume;
 handler_fn queue_pause;
 handler_fn queue_resume;
 handler_fn stats_get;
+handler_fn metrics_get;
+
+/* Gives every template that is served a place among what is counted. */
+struct http_parts;
+void templates_reload_names(const struct http_parts *parts);
 
 #endif

@@ -21,6 +21,7 @@ struct http_server {
     bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
     atomic_bool is_quiesced;
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */
+    atomic_int connections;   /* that are open */
     struct offload *offload;
     struct room room;
     pthread_key_t reader_key; /* per thread: its struct store_reader */

@@ -255,6 +255,10 @@ enum MHD_Result new_job_run(struct request *r, struct submission *job, struct bu
 
     n->job = *job;
     *job = (struct submission){.input = JSON_NONE};
+    if (r->trace.id[0] != '\0') {
+        xreplace(&n->job.row.trace_id, r->trace.id);
+        n->job.row.trace_flags = r->trace.flags;
+    }
     n->text = BUF_INIT(0);
     if (text != NULL) {
         n->text = *text;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -62,6 +63,15 @@ void reply_header(struct MHD_Response *response, const char *name, const char *v
     }
 }
 
+static void count(const struct request *r)
+{
+    struct metrics *m = r->parts->metrics;
+    size_t route = r->route != NULL ? route_index(r->route) : metrics_no_route(m);
+
+    metrics_add(m, METRIC_REQUESTS, route, r->status / 100 - 1, 1);
+    metrics_observe(m, METRIC_REQUEST, route, clock_mono_us() - r->began_mono_us);
+}
+
 enum MHD_Result reply_send(struct request *r, unsigned status, struct MHD_Response *response)
 {
     enum MHD_Result result;
@@ -78,6 +88,7 @@ enum MHD_Result reply_send(struct request *r, unsigned status, struct MHD_Respon
     result = MHD_queue_response(r->connection, status, response);
     if (result == MHD_YES) {
         r->status = status;
+        count(r);
     }
     MHD_destroy_response(response);
     return result;
@@ -127,8 +138,8 @@ static void log_own_fault(const struct request *r, const struct err *e)
                              ? store_reason()
                              : e->detail;
 
-    log_warn("request_failed", LOG_S("request", r->request_id),
-             LOG_S("operation", r->route != NULL ? r->route->operation_id : ""),
+    log_warn("request_failed", LOG_S("request_id", r->request_id), LOG_OPT("trace_id", r->trace.id),
+             LOG_OPT("operation", r->route != NULL ? r->route->operation_id : NULL),
              LOG_S("code", err_code(e->code)), LOG_S("reason", reason));
 }
 

@@ -37,15 +37,17 @@ struct request *request_new(struct http_server *s, struct MHD_Connection *connec
     r->target = xstrdup(target);
     r->method = "";
     r->body = BUF_INIT((size_t)s->parts.config->server_max_body);
-    r->began_mono_ms = clock_mono_ms();
+    r->began_mono_us = clock_mono_us();
     return r;
 }
 
 static void log_access(const struct request *r)
 {
-    log_debug("request", LOG_S("request", r->request_id), LOG_S("method", r->method),
-              LOG_S("operation", r->route != NULL ? r->route->operation_id : ""),
-              LOG_I("status", r->status), LOG_I("ms", clock_mono_ms() - r->began_mono_ms));
+    log_debug("request", LOG_S("request_id", r->request_id), LOG_OPT("trace_id", r->trace.id),
+              LOG_S("method", r->method),
+              LOG_OPT("operation", r->route != NULL ? r->route->operation_id : NULL),
+              LOG_I("http_status", r->status),
+              LOG_I("duration_ms", (clock_mono_us() - r->began_mono_us) / 1000));
 }
 
 void request_free(struct request *r)
@@ -54,6 +56,9 @@ void request_free(struct request *r)
         return;
     }
     log_access(r);
+    if (r->is_begun && r->status == 0) {
+        metrics_add(r->parts->metrics, METRIC_REQUESTS_LEFT, 0, 0, 1);
+    }
     if (r->is_counted) {
         (void)atomic_fetch_sub(&r->server->open_requests, 1);
     }
@@ -242,6 +247,37 @@ static void name_request(struct request *r)
     memcpy(r->request_id, made.text, sizeof made.text);
 }
 
+struct trace_field {
+    const char *value;
+    int count;
+};
+
+static enum MHD_Result see_trace(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct trace_field *field = arg;
+
+    (void)kind;
+    if (strcasecmp(name, "traceparent") == 0) {
+        field->value = value;
+        field->count++;
+    }
+    return MHD_YES;
+}
+
+/* Two of them say nothing. */
+static void read_trace(struct request *r)
+{
+    struct trace_field field = {.count = 0};
+
+    if (request_header(r, "traceparent") != NULL) {
+        (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_trace, &field);
+    }
+    if (field.count == 1 && !trace_parse(span_of(field.value), &r->trace)) {
+        r->trace.id[0] = '\0';
+    }
+}
+
 static void refuse(struct request *r, const struct err *e)
 {
     free(r->refusal);
@@ -261,6 +297,7 @@ enum MHD_Result request_begin(struct request *r, const char *method, const char 
     r->is_begun = true;
     r->method = method;
     name_request(r);
+    read_trace(r);
     rc = check_framing(r, version, &e);
     r->must_close = rc != ERR_NONE;
     for (size_t i = 0; i < COUNT_OF(CHECK) && rc == ERR_NONE; i++) {
@@ -331,6 +368,7 @@ enum MHD_Result request_push(struct request *r, handler_fn *next)
 
     r->next = next;
     r->cmd.done = cmd_done;
+    r->cmd.request_id = r->request_id;
     MHD_suspend_connection(connection);
     if (!inbox_push(inbox, &r->cmd)) {
         r->cmd.result = inbox_is_closed(inbox) ? ERR_SHUTTING_DOWN : ERR_QUEUE_FULL;

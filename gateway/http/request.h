@@ -21,6 +21,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/trace.h"
 #include "bridge/inbox.h"
 #include "http/internal.h"
 #include "http/job_wait.h"
@@ -43,9 +44,11 @@ struct request {
     const char *name; /* the same of a name, of whatever form; NULL when the path has none */
     char allow[ROUTE_ALLOW_SIZE];
     char request_id[REQUEST_ID_SIZE];
-    int64_t began_mono_ms;
+    struct trace trace; /* that its client says it belongs to */
+    int64_t began_mono_us;
     unsigned status; /* answered; 0 = not yet */
     bool is_begun;
+    bool is_stream;  /* of events: its answer does not end by itself */
     bool is_counted; /* in server->open_requests */
     bool must_close; /* what follows on this connection cannot be trusted */
 

@@ -19,6 +19,11 @@ const struct route *route_table(void)
     return TABLE;
 }
 
+size_t route_index(const struct route *route)
+{
+    return (size_t)(route - TABLE);
+}
+
 static bool is_place(const char *pattern, size_t len, const char *place)
 {
     return len == strlen(place) && strncmp(pattern, place, len) == 0;

@@ -44,7 +44,9 @@ struct route_match {
 
 /* A row that has the very path goes before those with a place in it, for all methods. */
 void route_find(const char *method, const struct uri *uri, struct route_match *out);
-/* For tests: every row, ended by one whose method is NULL. */
+/* Every row, ended by one whose method is NULL. */
 const struct route *route_table(void);
+/* Its place in the table. */
+size_t route_index(const struct route *route);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/handlers.h"
 #include "http/internal.h"
 #include "http/listen.h"
 #include "http/request.h"
@@ -68,11 +69,25 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
 static void on_completed(void *server, struct MHD_Connection *connection, void **request,
                          enum MHD_RequestTerminationCode why)
 {
-    (void)server;
+    struct http_server *s = server;
+    struct request *r = *request;
+
     (void)connection;
-    (void)why;
-    request_free(*request);
+    if (r != NULL && r->is_stream && why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) {
+        metrics_add(s->parts.metrics, METRIC_STREAMS_CLOSED, 0, 0, 1);
+    }
+    request_free(r);
     *request = NULL;
+}
+
+static void on_connection(void *server, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = server;
+
+    (void)connection;
+    (void)context;
+    (void)atomic_fetch_add(&s->connections, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 }
 
 static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
@@ -120,7 +135,8 @@ static enum errc start_daemon(struct http_server *s, struct err *e)
         (unsigned)c->server_max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        s, MHD_OPTION_END);
     return s->daemon != NULL ? ERR_NONE
                              : err_set(e, ERR_INTERNAL_ERROR,
                                        "The HTTP server did not start: %s threads and %s "
@@ -139,6 +155,8 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     s->is_loopback_only = strcmp(parts->config->auth_mode, "loopback") == 0;
     atomic_init(&s->is_quiesced, false);
     atomic_init(&s->open_requests, 0);
+    atomic_init(&s->connections, 0);
+    templates_reload_names(&s->parts);
     reader_key_open(s);
     raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
     rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);

@@ -14,6 +14,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/metrics.h"
 #include "bridge/pace.h"
 #include "core/backend_list.h"
 #include "fetch/fetch.h"
@@ -39,6 +40,7 @@ struct http_parts {
     struct inbox *inbox;
     const struct signed_links *links;
     struct pace_of_queue *pace;
+    struct metrics *metrics; /* learns here the names of templates */
 };
 
 /* Binds and serves. Fails with a sentence that names address and cause; refuses to listen on an

@@ -62,11 +62,26 @@ static enum MHD_Result answer(struct request *r)
     return reply_json(r, MHD_HTTP_OK, &body);
 }
 
+void templates_reload_names(const struct http_parts *parts)
+{
+    AUTO(template_list_unref_ptr)
+    struct template_list *list = template_set_list(parts->templates);
+
+    for (size_t i = 0; i < template_list_count(list); i++) {
+        const struct template_item *item = template_list_at(list, i);
+
+        if (item->t != NULL) {
+            metrics_name_template(parts->metrics, item->name);
+        }
+    }
+}
+
 static void read_anew(struct request *r)
 {
     struct template_report *report = r->op;
 
     template_set_reload(r->parts->templates, report);
+    templates_reload_names(r->parts);
     template_report_log(report);
 }
 

@@ -55,6 +55,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -65,11 +66,21 @@
 #define TMP_PREFIX  "tmp-"
 #define SHARD_COUNT 256
 
+/* Of one folder below files/. */
+struct shard_usage {
+    int64_t files;
+    int64_t bytes;
+};
+
 struct blobs {
     int files_fd;
     int staging_fd;
     pthread_mutex_t lock; /* of the names in both folders, and of holds; never held during fsync */
     struct map *holds;    /* hash -> struct hold */
+
+    struct shard_usage usage[SHARD_COUNT]; /* of who counts, as the next two */
+    size_t counted;                        /* shards that have been looked at, up to all */
+    size_t next_shard;
 };
 
 struct hold {
@@ -483,4 +494,52 @@ void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256
         }
     }
     (void)closedir(dir);
+}
+
+/* ---- how much there is ----------------------------------------------------------------------- */
+
+/* Without the lock: a file that comes or goes meanwhile is counted the next time. */
+static struct shard_usage count_shard(int files_fd, size_t shard)
+{
+    struct shard_usage usage = {0};
+    char name[3];
+    int fd = -1;
+    DIR *dir = NULL;
+    const struct dirent *entry = NULL;
+
+    (void)snprintf(name, sizeof name, "%02zx", shard & 0xff);
+    fd = openat(files_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        file_close(&fd);
+        return usage;
+    }
+    while ((entry = readdir(dir)) != NULL) { // NOLINT(concurrency-mt-unsafe): a stream of our own
+        struct stat info;
+
+        if (is_hash(entry->d_name) && fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
+            usage.files++;
+            usage.bytes += info.st_size;
+        }
+    }
+    (void)closedir(dir); /* and fd */
+    return usage;
+}
+
+struct blobs_usage blobs_count(struct blobs *b, int64_t budget_ms)
+{
+    struct blobs_usage all = {0};
+    int64_t until = clock_mono_ms() + budget_ms;
+
+    for (size_t i = 0; i < SHARD_COUNT && (i == 0 || clock_mono_ms() < until); i++) {
+        b->usage[b->next_shard] = count_shard(b->files_fd, b->next_shard);
+        b->next_shard = (b->next_shard + 1) % SHARD_COUNT;
+        b->counted += b->counted < SHARD_COUNT ? 1 : 0;
+    }
+    all.is_whole = b->counted == SHARD_COUNT;
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        all.files += b->usage[i].files;
+        all.bytes += b->usage[i].bytes;
+    }
+    return all;
 }

@@ -66,4 +66,14 @@ void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256
 /* Free bytes where files are kept; -1 when unknown. */
 int64_t blobs_free_bytes(const struct blobs *b);
 
+/* What is published, each content once, as it was when its part of the folder was looked at last. */
+struct blobs_usage {
+    bool is_whole; /* every part has been looked at */
+    int64_t files;
+    int64_t bytes;
+};
+/* Looks at as many parts of the folder as it can in budget_ms, at least one, at most each once, going on where it
+ * stopped: it reads every file's entry, which takes its time when there are many. One thread at a time. */
+struct blobs_usage blobs_count(struct blobs *b, int64_t budget_ms);
+
 #endif

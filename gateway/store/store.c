@@ -54,6 +54,11 @@ void store_close(struct store *s)
     }
 }
 
+int64_t store_size_bytes(struct store *s)
+{
+    return s->ops->size_bytes(s);
+}
+
 enum st store_writer_open(struct store *s, struct store_writer **out)
 {
     return s->ops->writer_open(s, out);
@@ -88,6 +93,11 @@ enum st store_begin(struct store_writer *w)
 enum st store_commit(struct store_writer *w)
 {
     return w->ops->commit(w);
+}
+
+int64_t store_changes(struct store_writer *w)
+{
+    return w->ops->changes(w);
 }
 
 void store_rollback(struct store_writer *w)

@@ -44,6 +44,8 @@ struct store_reader;
  * sentence is for the terminal and the log: it names paths. */
 enum errc store_open(const char *url, struct store **out, struct err *e) MUST_CHECK;
 void store_close(struct store *s); /* after its handles; NULL is fine */
+/* What it takes on the disk; -1 = nobody knows. Any thread. */
+int64_t store_size_bytes(struct store *s);
 
 /* ---- writing: engine thread only --------------------------------------------------------- *
  *
@@ -59,6 +61,9 @@ enum st store_begin(struct store_writer *w) MUST_CHECK;
 enum st store_commit(struct store_writer *w)
     MUST_CHECK; /* on failure the transaction is rolled back */
 void store_rollback(struct store_writer *w);
+/* Rows that were changed through this handle so far, those of triggers and of transactions that were rolled back
+ * included. */
+int64_t store_changes(struct store_writer *w);
 
 /* Inserts all of it. ST_CONFLICT when the Idempotency-Key is known and had not expired at
  * row->created_at: *known_job and known_sha256[65] tell what it stands for and nothing is inserted.
@@ -67,7 +72,7 @@ void store_rollback(struct store_writer *w);
 enum st store_job_insert(struct store_writer *w, const struct arrival *n, struct id *known_job,
                          char known_sha256[65]) MUST_CHECK;
 /* Writes all changeable columns (all but id, owner, parent_id, created_at, template_name, input_json,
- * seed, primary_node) where the stored version is was_version; else ST_CONFLICT. A job that has ended lets go of its files. */
+ * seed, primary_node, trace_id, trace_flags) where the stored version is was_version; else ST_CONFLICT. A job that has ended lets go of its files. */
 enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
     MUST_CHECK;
 /* Deletes job, graph, outputs; files that nothing refers to any more go to the trash list. */

@@ -31,12 +31,14 @@ struct store_ops {
 
     enum errc (*open)(const char *place, struct store **out, struct err *e);
     void (*close)(struct store *s);
+    int64_t (*size_bytes)(struct store *s);
 
     enum st (*writer_open)(struct store *s, struct store_writer **out);
     void (*writer_close)(struct store_writer *w);
     enum st (*begin)(struct store_writer *w);
     enum st (*commit)(struct store_writer *w);
     void (*rollback)(struct store_writer *w);
+    int64_t (*changes)(struct store_writer *w);
     enum st (*job_insert)(struct store_writer *w, const struct arrival *n, struct id *known_job,
                           char *known_sha256);
     enum st (*job_save)(struct store_writer *w, const struct job_row *row, int64_t was_version);

@@ -260,15 +260,36 @@ static enum st health(struct store_reader *base)
     return ST_OK;
 }
 
+static int64_t size_bytes(struct store *base)
+{
+    static const char *const FILES[] = {"", "-wal", "-shm"};
+    const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+    int64_t total = 0;
+
+    for (size_t i = 0; i < COUNT_OF(FILES); i++) {
+        AUTO(free_ptr) char *path = xasprintf("%s%s", s->path, FILES[i]);
+        struct stat info;
+
+        if (stat(path, &info) == 0) {
+            total += info.st_size;
+        } else if (i == 0) {
+            return -1;
+        }
+    }
+    return total;
+}
+
 const struct store_ops store_sqlite_ops = {
     .scheme = "sqlite:",
     .open = open_store,
     .close = close_store,
+    .size_bytes = size_bytes,
     .writer_open = open_writer,
     .writer_close = close_writer,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .changes = sqlite_changes,
     .job_insert = sqlite_job_insert,
     .job_save = sqlite_job_save,
     .job_delete = sqlite_job_delete,

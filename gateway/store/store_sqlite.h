@@ -106,7 +106,9 @@ void get_stop(struct query *q, enum job_stop *out);
     X(text, template_name, template_name)                                                          \
     X(text, input_json, input_json)                                                                \
     X(text, seed, seed)                                                                            \
-    X(text, primary_node, primary_node)
+    X(text, primary_node, primary_node)                                                            \
+    X(text, trace_id, trace_id)                                                                    \
+    X(int, trace_flags, trace_flags)
 #define JOB_COLUMNS_CHANGING(X)                                                                    \
     X(status, status, status)                                                                      \
     X(phase, phase, phase)                                                                         \
@@ -207,6 +209,7 @@ enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e) MUST
 enum st sqlite_begin(struct store_writer *base);
 enum st sqlite_commit(struct store_writer *base);
 void sqlite_rollback(struct store_writer *base);
+int64_t sqlite_changes(struct store_writer *base);
 enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, struct id *known_job,
                           char *known_sha256);
 enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, int64_t was_version);

@@ -74,6 +74,13 @@ void sqlite_rollback(struct store_writer *base)
     end_transaction(w);
 }
 
+int64_t sqlite_changes(struct store_writer *base)
+{
+    const struct sqlite_writer *w = container_of(base, struct sqlite_writer, base);
+
+    return sqlite3_total_changes64(w->h.db);
+}
+
 enum st sqlite_write_allowed(const struct sqlite_writer *w)
 {
     bug_if(!w->is_open);

@@ -67,7 +67,7 @@ def hashes(job):
 
 def expired_lines(stage):
     return [{key: line[key] for key in ("jobs", "jobs_without_outputs", "assets")}
-            for line in stage.gateway_log("expired")]
+            for line in stage.gateway_log("retention_removed")]
 
 
 def until_gone(gateway, *paths):

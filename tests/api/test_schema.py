@@ -299,6 +299,7 @@ GOOD = [
     ("getJobEvents", "GET", JOB_PATH + "/events?after=5&wait=3", 200, headers(),
      body({"data": [EVENT], "next_after": "6", "has_more": False})),
     ("getStats", "GET", "/v1/stats?hours=2", 200, headers(), body(SCHEMAS["Stats"]["examples"][0])),
+    ("getMetrics", "GET", "/metrics", 200, headers("text/plain; version=0.0.4; charset=utf-8"), b"comfygate_queue_paused 0\n"),
     ("listBackends", "GET", "/v1/backends", 200, headers(),
      body(BACKENDS)),
     ("drainBackend", "POST", "/v1/backends/gpu0/drain", 200, headers(), body(BACKENDS)),

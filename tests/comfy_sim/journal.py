@@ -50,8 +50,10 @@ class Journal:
             record = {"t": time.time(), "event": event, **fields}
             os.write(self._file, (json.dumps(record, default=str) + "\n").encode())
 
-    def request_begins(self, method: str, path: str, origin: Optional[str]) -> None:
+    def request_begins(self, method: str, path: str, origin: Optional[str], trace: Optional[str] = None) -> None:
         with self._lock:
+            if trace is not None:
+                self._line("traced", request=f"{method} {path}", traceparent=trace)
             self.requests[f"{method} {path}"] += 1
             if origin is not None:
                 self.origins[origin] += 1

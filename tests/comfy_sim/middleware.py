@@ -93,7 +93,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     sim = sim_of(request)
     path = _counted_path(request.path)
-    sim.journal.request_begins(request.method, path, request.headers.get("Origin"))
+    sim.journal.request_begins(request.method, path, request.headers.get("Origin"), request.headers.get("traceparent"))
     status = "500"
     try:
         response = await _answer(request, handler)

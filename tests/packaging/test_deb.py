@@ -40,7 +40,7 @@ def test_contents(deb):
                      f"./usr/share/bash-completion/completions/{program}", f"./usr/share/zsh/vendor-completions/_{program}",
                      f"./usr/share/fish/vendor_completions.d/{program}.fish", f"./etc/comfygate/{program}.conf"):
             assert files[path][0] == "-rw-r--r--", path
-    for name in ("copyright", "changelog.gz"):
+    for name in ("copyright", "changelog.gz", "prometheus/scrape.yml", "prometheus/alerts.yml", "grafana/comfygate.json"):
         assert f"./usr/share/doc/comfygate/{name}" in files
     assert not [path for path in files if "/tests/" in path or path.endswith((".a", ".h"))]
 

@@ -181,6 +181,42 @@ static void test_stage_and_publish(void **state)
     assert_int_equal(places_of(f, a), NOWHERE);
 }
 
+/* Only what is published, each content once, and after a budget of nothing one part of the folder at a time. */
+static void test_how_much_there_is(void **state)
+{
+    struct fixture *f = *state;
+    struct blobs_usage usage = blobs_count(f->blobs, 10000);
+    struct hash held;
+    int parts = 0;
+
+    assert_true(usage.is_whole && usage.files == 0 && usage.bytes == 0);
+    for (int i = 0; i < 40; i++) {
+        AUTO(free_ptr) char *text = xasprintf("%03d", i);
+        struct hash hash = staged(f, text);
+
+        blob_publish(f->blobs, hash.text);
+        hash = staged(f, text); /* once more the same */
+        blob_publish(f->blobs, hash.text);
+    }
+    held = staged(f, "not yet");
+    usage = blobs_count(f->blobs, 10000);
+    assert_int_equal(usage.files, 40);
+    assert_int_equal(usage.bytes, 40 * 3);
+    blob_publish(f->blobs, held.text);
+    assert_int_equal(blobs_count(f->blobs, 10000).bytes, 40 * 3 + 7);
+    blob_remove(f->blobs, held.text);
+    for (parts = 0; parts < 256; parts++) {
+        usage = blobs_count(f->blobs, 0);
+    }
+    assert_int_equal(usage.files, 40);
+    reopen(f);
+    for (parts = 0; !usage.is_whole || parts == 0; parts++) {
+        usage = blobs_count(f->blobs, 0);
+    }
+    assert_int_equal(parts, 256);
+    assert_true(usage.files == 40 && usage.bytes == 40 * 3);
+}
+
 static void test_writer(void **state)
 {
     struct fixture *f = *state;
@@ -712,6 +748,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         blob_test(test_stage_and_publish),
+        blob_test(test_how_much_there_is),
         blob_test(test_writer),
         blob_test(test_modes),
         blob_test(test_folder_that_cannot_be_made),

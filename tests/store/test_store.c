@@ -36,6 +36,7 @@ static void assert_same(const struct job_row *a, const struct job_row *b)
     TEXT(input_json);
     TEXT(seed);
     TEXT(primary_node);
+    TEXT(trace_id);
     TEXT(backend);
     TEXT(error.message);
     TEXT(error.node_id);
@@ -49,6 +50,7 @@ static void assert_same(const struct job_row *a, const struct job_row *b)
     assert_int_equal(x.version, y.version);
     assert_int_equal(x.priority, y.priority);
     assert_int_equal(x.is_starred, y.is_starred);
+    assert_int_equal(x.trace_flags, y.trace_flags);
     assert_string_equal(x.parent_id.text, y.parent_id.text);
     assert_int_equal(x.created_at, y.created_at);
     assert_int_equal(x.started_at, y.started_at);
@@ -96,6 +98,8 @@ static void fill(struct job_row *row)
     xreplace(&row->input_json, "{\"prompt\":\"a \\\"cat\\\"\",\"seed\":18446744073709551615}");
     xreplace(&row->seed, "18446744073709551615");
     xreplace(&row->primary_node, "12:3");
+    xreplace(&row->trace_id, "0af7651916cd43dd8448eb211c80319c");
+    row->trace_flags = 3;
     row->is_starred = true;
     row->parent_id = id_new();
     row->created_at = 1700000000001;
@@ -154,6 +158,8 @@ static void test_save_writes_all_columns(void **state)
     xreplace(&row.input_json, "{}");
     xreplace(&row.seed, NULL);
     xreplace(&row.primary_node, NULL);
+    xreplace(&row.trace_id, NULL);
+    row.trace_flags = 0;
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, store_job_save(f->w, &row, bare.version));
     assert_st(ST_OK, store_commit(f->w));
@@ -305,6 +311,21 @@ static void test_commit_and_rollback(void **state)
     fixture_open(f);
     assert_true(is_there(f, a.id));
     assert_false(is_there(f, b.id));
+}
+
+static void test_what_was_changed_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(job_row_clear) struct job_row row = new_job();
+    int64_t before = store_changes(f->w);
+
+    add_job(f, &row);
+    assert_true(store_changes(f->w) - before >= 2); /* the job, its graph */
+    before = store_changes(f->w);
+    assert_st(ST_OK, store_begin(f->w));
+    assert_st(ST_OK, store_commit(f->w));
+    assert_int_equal(store_changes(f->w), before);
+    assert_true(store_size_bytes(f->store) > 0);
 }
 
 static void test_save_compares_versions(void **state)
@@ -1374,6 +1395,7 @@ int main(void)
         store_test(test_graph_is_kept_to_the_byte),
         store_test(test_what_is_not_there),
         store_test(test_commit_and_rollback),
+        store_test(test_what_was_changed_is_counted),
         store_test(test_save_compares_versions),
         store_test(test_failed_transaction_is_worthless),
         store_test(test_key_replay),

@@ -47,6 +47,15 @@ static void test_clocks(void **state)
     assert_true(clock_wall_ms() > 1700000000000);
 }
 
+static void test_the_finer_clock_is_the_same(void **state)
+{
+    int64_t ms = clock_mono_ms();
+    int64_t us = clock_mono_us();
+
+    (void)state;
+    assert_true(us / 1000 >= ms && us / 1000 <= clock_mono_ms());
+}
+
 static void test_parse(void **state)
 {
     static const struct {
@@ -130,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_the_finer_clock_is_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

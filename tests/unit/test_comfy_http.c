@@ -118,6 +118,38 @@ static void test_get(void **state)
     assert_int_equal(atomic_load(&p->peer->connections), 1);
 }
 
+/* The trace of the job that a call is for goes with it, under a span of its own, whatever kind of call it is. */
+static void test_the_trace_of_a_job(void **state)
+{
+    static const char BEGIN[] = "\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-";
+    struct place *p = *state;
+    char id[] = "0af7651916cd43dd8448eb211c80319c";
+    char span[2][17] = {"", ""};
+    struct job_row traced = {.trace_id = id, .trace_flags = 1};
+    struct job_row other = {.trace_id = NULL};
+
+    for (int i = 0; i < 2; i++) {
+        struct probe probe =
+            call(p,
+                 (struct call_request){
+                     .method = i == 0 ? "GET" : "POST", .body = SPAN_LIT("{}"), .job = &traced},
+                 "/echo");
+        const char *at = strstr(buf_str(&probe.body), BEGIN);
+
+        assert_non_null(at);
+        at += strlen(BEGIN);
+        assert_int_equal(strspn(at, "0123456789abcdef"), 16);
+        memcpy(span[i], at, 16);
+        assert_memory_equal(at + 16, "-01\r\n", 5);
+        assert_int_equal(strstr(buf_str(&probe.body), "Content-Type") != NULL, i);
+        buf_clear(&probe.body);
+        probe = call(p, (struct call_request){.job = i == 0 ? &other : NULL}, "/echo");
+        assert_null(strcasestr(buf_str(&probe.body), "traceparent"));
+        buf_clear(&probe.body);
+    }
+    assert_string_not_equal(span[0], span[1]);
+}
+
 /* The server closes kept connections when the next request has come; curl then sends it again by
  * itself, which would be a second run. */
 static void test_a_post_is_sent_once(void **state)
@@ -207,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_get, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_trace_of_a_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_post_is_sent_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_upload, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sink, set_up, tear_down),

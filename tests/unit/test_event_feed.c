@@ -251,6 +251,51 @@ static void test_of_what_passes_the_newest_wins(void **state)
     event_feed_free(f);
 }
 
+/* Counted is what somebody wanted and did not get, not what nobody listened to. */
+static void test_what_is_dropped_is_counted(void **state)
+{
+    struct event_feed *f = event_feed_new(10);
+    struct id a = id_new();
+    struct id b = id_new();
+    struct event one;
+
+    (void)state;
+    assume_engine_role();
+    event_feed_begin(f, (struct feed_range){.oldest = 1});
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    assert_int_equal(event_feed_dropped(f), 0); /* nobody listens */
+    ENTER(of_b, f, b, -1);
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    assert_int_equal(event_feed_dropped(f), 0); /* nor to this job */
+    ENTER(all, f, ID_NONE, -1);
+    put(f, 0, EVENT_JOB_PREVIEW, a);
+    assert_string_equal(passing(f, &all.r), "progress preview ");
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    assert_int_equal(event_feed_dropped(f), 0); /* the one before was taken */
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    assert_int_equal(event_feed_dropped(f), 2);
+    put(f, 0, EVENT_JOB_PREVIEW, a);
+    assert_int_equal(event_feed_take_passing(f, &all.r, &one, 1),
+                     1); /* there is no room for the other */
+    event_clear(&one);
+    assert_int_equal(event_feed_dropped(f), 3);
+    assert_string_equal(passing(f, &of_b.r), "");
+    for (int i = 0; i < 300; i++) {
+        put(f, 0, EVENT_QUEUE_UPDATED, ID_NONE);
+    }
+    assert_int_equal(event_feed_take_passing(f, &all.r, &one, 1), 1);
+    event_clear(&one);
+    assert_int_equal(event_feed_dropped(f), 3 + 300 - 256);
+    event_feed_leave(f, &all.r);
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    put(f, 0, EVENT_JOB_PROGRESS, a);
+    assert_int_equal(event_feed_dropped(f), 3 + 300 - 256);
+    event_feed_leave(f, &of_b.r);
+    event_feed_free(f);
+}
+
 static size_t count_passing(struct event_feed *f, struct feed_reader *r)
 {
     struct event batch[BATCH];
@@ -572,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_the_ring_is_bounded),
         cmocka_unit_test(test_an_event_without_text),
         cmocka_unit_test(test_of_what_passes_the_newest_wins),
+        cmocka_unit_test(test_what_is_dropped_is_counted),
         cmocka_unit_test(test_updates_are_told_to_who_listens),
         cmocka_unit_test(test_who_is_woken),
         cmocka_unit_test(test_updates_wake_those_who_want_them),

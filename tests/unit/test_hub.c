@@ -214,6 +214,7 @@ static void test_who_is_woken(void **state)
     assert_true(hub_wait(h, &change.w));
     assert_true(hub_wait(h, &end.w));
     assert_true(hub_wait(h, &other.w));
+    assert_int_equal(hub_waiters(h), 3);
     hub_publish(h, job, text("x"), "x", false);
     assert_int_equal(change.wakes, 1);
     assert_int_equal(end.wakes, 0);

@@ -147,6 +147,23 @@ static void test_json(void **state)
     assert_int_equal(json_raw(doc, json_get(doc, 0, "t")).len, 26);
 }
 
+/* What is not there has no field; what is empty neither. */
+static void test_optional(void **state)
+{
+    (void)state;
+    log_setup(LOG_TEXT, LOG_INFO);
+    begin();
+    log_info("e", LOG_OPT("a", NULL), LOG_S("b", "x"), LOG_OPT("c", ""), LOG_OPT("d", "y z"));
+    assert_non_null(strstr(end(), " INFO  e b=x d=\"y z\"\n"));
+    log_setup(LOG_JSON, LOG_INFO);
+    begin();
+    log_info("e", LOG_OPT("a", NULL), LOG_OPT("b", "x"), LOG_OPT("c", ""));
+    assert_non_null(strstr(end(), "\"ev\":\"e\",\"b\":\"x\"}\n"));
+    begin();
+    log_info("e", LOG_OPT("a", NULL));
+    assert_non_null(strstr(end(), "\"ev\":\"e\"}\n"));
+}
+
 static void fill_with_controls(char *text, size_t size)
 {
     memset(text, '\x01', size - 1);
@@ -206,7 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),          cmocka_unit_test(test_levels),
         cmocka_unit_test(test_json),          cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_errno_is_kept),
+        cmocka_unit_test(test_errno_is_kept), cmocka_unit_test(test_optional),
     };
 
     return cmocka_run_group_tests(tests, catch_stderr, release_stderr);
