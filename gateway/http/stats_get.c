@@ -89,7 +89,7 @@ enum MHD_Result stats_get(struct request *r)
     }
     begin = clock_wall_ms() - hours * HOUR_MS;
     if (reader == NULL || store_in_flight_counts(reader, open) != ST_OK ||
-        store_ended(reader, begin, STATS_JOBS_MAX + 1, add, &sample) != ST_OK) {
+        store_ended(reader, NULL, begin, STATS_JOBS_MAX + 1, add, &sample) != ST_OK) {
         return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
     open[JOB_QUEUED] += hub_queue_length(r->parts->hub);

@@ -237,6 +237,31 @@ enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct
     return w->ops->asset_insert(w, a, known);
 }
 
+enum st store_keys_writer_open(struct store *s, struct store_writer **out)
+{
+    return s->ops->keys_writer_open(s, out);
+}
+
+enum st store_key_insert(struct store_writer *w, const struct api_key *k)
+{
+    return w->ops->key_insert(w, k);
+}
+
+enum st store_key_revoke(struct store_writer *w, struct id key, int64_t now)
+{
+    return w->ops->key_revoke(w, key, now);
+}
+
+enum st store_key_used(struct store_writer *w, struct id key, int64_t at)
+{
+    return w->ops->key_used(w, key, at);
+}
+
+enum st store_keys_active(struct store_writer *w, int64_t now, int64_t *out)
+{
+    return w->ops->keys_active(w, now, out);
+}
+
 enum st store_asset_delete(struct store_writer *w, struct id asset, const char *owner)
 {
     return w->ops->asset_delete(w, asset, owner);
@@ -338,10 +363,41 @@ enum st store_events(struct store_reader *r, struct id job, int64_t after, int l
     return r->ops->events(r, job, after, limit, visit, arg);
 }
 
-enum st store_ended(struct store_reader *r, int64_t since, int limit,
+enum st store_ended(struct store_reader *r, const char *owner, int64_t since, int limit,
                     void (*visit)(void *arg, const struct ended_job *job), void *arg)
 {
-    return r->ops->ended(r, since, limit, visit, arg);
+    return r->ops->ended(r, owner, since, limit, visit, arg);
+}
+
+enum st store_open_counts(struct store_reader *r, const char *owner, int64_t out[JOB_STATUS_COUNT])
+{
+    return r->ops->open_counts(r, owner, out);
+}
+
+enum st store_owns(struct store_reader *r, enum owned what, struct id id, const char *owner)
+{
+    return r->ops->owns(r, what, id, owner);
+}
+
+enum st store_key_by_hash(struct store_reader *r, const char *sha256, struct api_key *out)
+{
+    return r->ops->key_by_hash(r, sha256, out);
+}
+
+enum st store_key_by_name(struct store_reader *r, const char *name, struct api_key *out)
+{
+    return r->ops->key_by_name(r, name, out);
+}
+
+enum st store_key(struct store_reader *r, struct id key, struct api_key *out)
+{
+    return r->ops->key(r, key, out);
+}
+
+enum st store_keys(struct store_reader *r, struct id after, int limit,
+                   void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more)
+{
+    return r->ops->keys(r, after, limit, visit, arg, has_more);
 }
 
 enum st store_in_flight_counts(struct store_reader *r, int64_t out[JOB_STATUS_COUNT])

@@ -19,6 +19,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "core/api_key.h"
 #include "core/arrival.h"
 #include "core/asset.h"
 #include "core/event.h"
@@ -55,6 +56,9 @@ int64_t store_size_bytes(struct store *s);
 
 /* ST_FAIL when another process has the writer of this database. */
 enum st store_writer_open(struct store *s, struct store_writer **out) MUST_CHECK;
+/* A writer for keys and nothing else, for another program than the gateway, which may be running: where both write, one waits for
+ * the other. */
+enum st store_keys_writer_open(struct store *s, struct store_writer **out) MUST_CHECK;
 void store_writer_close(struct store_writer *w); /* rolls back what is open; NULL is fine */
 
 enum st store_begin(struct store_writer *w) MUST_CHECK;
@@ -140,6 +144,16 @@ enum st store_hold_remove(struct store_writer *w, const char *backend) MUST_CHEC
 enum st store_holds(struct store_writer *w,
                     void (*visit)(void *arg, const char *backend, int64_t since), void *arg)
     MUST_CHECK;
+
+/* Keys of the API. They may also be written by who has a store_keys_writer_open beside the gateway.
+ * ST_CONFLICT when the name was ever given to a key. */
+enum st store_key_insert(struct store_writer *w, const struct api_key *k) MUST_CHECK;
+/* Harmless when it is revoked already: the first moment stays. */
+enum st store_key_revoke(struct store_writer *w, struct id key, int64_t now) MUST_CHECK;
+/* ST_OK also when there is no such key; a later moment stays. */
+enum st store_key_used(struct store_writer *w, struct id key, int64_t at) MUST_CHECK;
+/* How many are neither revoked nor expired. */
+enum st store_keys_active(struct store_writer *w, int64_t now, int64_t *out) MUST_CHECK;
 
 /* What is past its time, the oldest first, at most `limit`. All is read before the first visit, for the
  * visitor may write. Starred jobs and jobs that have not ended are never given. */
@@ -259,11 +273,29 @@ struct preference_filter {
 enum st store_preferences(struct store_reader *r, const struct preference_filter *filter,
                           void (*visit)(void *arg, const struct preference *p), void *arg,
                           bool *has_more) MUST_CHECK;
-/* Visits up to `limit` jobs that ended at `since` or later, the newest end first. */
-enum st store_ended(struct store_reader *r, int64_t since, int limit,
+/* Visits up to `limit` jobs of an owner (NULL = of all) that ended at `since` or later, the newest end first. */
+enum st store_ended(struct store_reader *r, const char *owner, int64_t since, int limit,
                     void (*visit)(void *arg, const struct ended_job *job), void *arg) MUST_CHECK;
 /* How many jobs are inside a ComfyUI (open and not waiting), by status. */
 enum st store_in_flight_counts(struct store_reader *r, int64_t out[JOB_STATUS_COUNT]) MUST_CHECK;
+/* How many open jobs an owner has, by status; also those that wait. */
+enum st store_open_counts(struct store_reader *r, const char *owner, int64_t out[JOB_STATUS_COUNT])
+    MUST_CHECK;
+
+/* What an id may belong to. */
+enum owned { OWNED_JOB, OWNED_OUTPUT, OWNED_ASSET };
+/* Whether a thing of that id is there and belongs to that owner: ST_OK or ST_NONE. What belongs to nobody is not his. */
+enum st store_owns(struct store_reader *r, enum owned what, struct id id, const char *owner)
+    MUST_CHECK;
+
+enum st store_key_by_hash(struct store_reader *r, const char *sha256, struct api_key *out)
+    MUST_CHECK;
+enum st store_key_by_name(struct store_reader *r, const char *name, struct api_key *out) MUST_CHECK;
+enum st store_key(struct store_reader *r, struct id key, struct api_key *out) MUST_CHECK;
+/* Visits up to `limit` keys, also revoked ones, the newest first, that are older than `after` (ID_NONE = from the newest). */
+enum st store_keys(struct store_reader *r, struct id after, int limit,
+                   void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more)
+    MUST_CHECK;
 /* ST_OK when the database answers and can be written (disk space, read-only file). */
 enum st store_health(struct store_reader *r) MUST_CHECK;
 

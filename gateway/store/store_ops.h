@@ -69,6 +69,11 @@ struct store_ops {
     enum st (*hold_remove)(struct store_writer *w, const char *backend);
     enum st (*holds)(struct store_writer *w,
                      void (*visit)(void *arg, const char *backend, int64_t since), void *arg);
+    enum st (*keys_writer_open)(struct store *s, struct store_writer **out);
+    enum st (*key_insert)(struct store_writer *w, const struct api_key *k);
+    enum st (*key_revoke)(struct store_writer *w, struct id key, int64_t now);
+    enum st (*key_used)(struct store_writer *w, struct id key, int64_t at);
+    enum st (*keys_active)(struct store_writer *w, int64_t now, int64_t *out);
     enum st (*asset_insert)(struct store_writer *w, const struct asset *a, struct asset *known);
     enum st (*asset_delete)(struct store_writer *w, struct id asset, const char *owner);
     enum st (*jobs_expire)(struct store_writer *w, int64_t ended_before, int limit,
@@ -105,9 +110,16 @@ struct store_ops {
     enum st (*preferences)(struct store_reader *r, const struct preference_filter *filter,
                            void (*visit)(void *arg, const struct preference *p), void *arg,
                            bool *has_more);
-    enum st (*ended)(struct store_reader *r, int64_t since, int limit,
+    enum st (*ended)(struct store_reader *r, const char *owner, int64_t since, int limit,
                      void (*visit)(void *arg, const struct ended_job *job), void *arg);
     enum st (*in_flight_counts)(struct store_reader *r, int64_t *out);
+    enum st (*open_counts)(struct store_reader *r, const char *owner, int64_t *out);
+    enum st (*owns)(struct store_reader *r, enum owned what, struct id id, const char *owner);
+    enum st (*key_by_hash)(struct store_reader *r, const char *sha256, struct api_key *out);
+    enum st (*key_by_name)(struct store_reader *r, const char *name, struct api_key *out);
+    enum st (*key)(struct store_reader *r, struct id key, struct api_key *out);
+    enum st (*keys)(struct store_reader *r, struct id after, int limit,
+                    void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more);
     enum st (*health)(struct store_reader *r);
 };
 

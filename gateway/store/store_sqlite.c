@@ -165,17 +165,14 @@ static enum st lock_writer(const char *path, int *out_fd)
     return st;
 }
 
-static enum st open_writer(struct store *base, struct store_writer **out)
+/* Takes the lock; -1 = without one. */
+static enum st new_writer(struct store *base, int lock_fd, struct store_writer **out)
 {
     const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-    int lock_fd = -1;
     struct handle h = {0};
     struct sqlite_writer *w = NULL;
-    enum st st = lock_writer(s->path, &lock_fd);
+    enum st st = handle_open(&h, s->path, SQLITE_OPEN_READWRITE);
 
-    if (st == ST_OK) {
-        st = handle_open(&h, s->path, SQLITE_OPEN_READWRITE);
-    }
     if (st != ST_OK) {
         file_close(&lock_fd);
         return st;
@@ -186,6 +183,20 @@ static enum st open_writer(struct store *base, struct store_writer **out)
     w->lock_fd = lock_fd;
     *out = &w->base;
     return ST_OK;
+}
+
+static enum st open_writer(struct store *base, struct store_writer **out)
+{
+    const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+    int lock_fd = -1;
+    enum st st = lock_writer(s->path, &lock_fd);
+
+    return st == ST_OK ? new_writer(base, lock_fd, out) : st;
+}
+
+static enum st open_keys_writer(struct store *base, struct store_writer **out)
+{
+    return new_writer(base, -1, out);
 }
 
 static void close_writer(struct store_writer *base)
@@ -286,6 +297,7 @@ const struct store_ops store_sqlite_ops = {
     .size_bytes = size_bytes,
     .writer_open = open_writer,
     .writer_close = close_writer,
+    .keys_writer_open = open_keys_writer,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
@@ -313,6 +325,10 @@ const struct store_ops store_sqlite_ops = {
     .hold_remove = sqlite_hold_remove,
     .holds = sqlite_holds,
     .preferences = sqlite_preferences,
+    .key_insert = sqlite_key_insert,
+    .key_revoke = sqlite_key_revoke,
+    .key_used = sqlite_key_used,
+    .keys_active = sqlite_keys_active,
     .asset_insert = sqlite_asset_insert,
     .asset_delete = sqlite_asset_delete,
     .jobs_expire = sqlite_jobs_expire,
@@ -336,5 +352,11 @@ const struct store_ops store_sqlite_ops = {
     .events = sqlite_events,
     .ended = sqlite_ended,
     .in_flight_counts = sqlite_in_flight_counts,
+    .open_counts = sqlite_open_counts,
+    .owns = sqlite_owns,
+    .key_by_hash = sqlite_key_by_hash,
+    .key_by_name = sqlite_key_by_name,
+    .key = sqlite_key,
+    .keys = sqlite_keys,
     .health = health,
 };

@@ -9,6 +9,7 @@
  *   store_sqlite_list.c     lists with filters
  *   store_sqlite_event.c    events, written and read
  *   store_sqlite_hold.c     what an operator has stopped
+ *   store_sqlite_key.c      keys of the API, and what belongs to them
  *
  * A handle is one connection, opened without SQLite's mutexes: one thread at a time.
  */
@@ -174,6 +175,10 @@ enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) 
     "id, owner, sha256, name, type, content_type, size_bytes, width, height, duration_ms, "        \
     "created_at, used_at"
 
+/* The columns of table api_key in the order of what store_sqlite_key.c binds and reads. */
+#define KEY_COLUMNS                                                                                \
+    "id, name, role, scopes, sha256, created_at, created_by, expires_at, revoked_at, last_used_at"
+
 void asset_put(struct query *q, const struct asset *asset);
 enum st asset_get(struct query *q, struct asset *out) MUST_CHECK;
 
@@ -274,8 +279,19 @@ enum st sqlite_output_list(struct store_reader *base, const struct output_filter
                            bool *has_more);
 enum st sqlite_events(struct store_reader *base, struct id job, int64_t after, int limit,
                       void (*visit)(void *arg, const struct event_row *row), void *arg);
-enum st sqlite_ended(struct store_reader *base, int64_t since, int limit,
+enum st sqlite_ended(struct store_reader *base, const char *owner, int64_t since, int limit,
                      void (*visit)(void *arg, const struct ended_job *job), void *arg);
+enum st sqlite_open_counts(struct store_reader *base, const char *owner, int64_t *out);
+enum st sqlite_owns(struct store_reader *base, enum owned what, struct id id, const char *owner);
+enum st sqlite_key_insert(struct store_writer *base, const struct api_key *k);
+enum st sqlite_key_revoke(struct store_writer *base, struct id key, int64_t now);
+enum st sqlite_key_used(struct store_writer *base, struct id key, int64_t at);
+enum st sqlite_keys_active(struct store_writer *base, int64_t now, int64_t *out);
+enum st sqlite_key_by_hash(struct store_reader *base, const char *sha256, struct api_key *out);
+enum st sqlite_key_by_name(struct store_reader *base, const char *name, struct api_key *out);
+enum st sqlite_key(struct store_reader *base, struct id key, struct api_key *out);
+enum st sqlite_keys(struct store_reader *base, struct id after, int limit,
+                    void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more);
 enum st sqlite_in_flight_counts(struct store_reader *base, int64_t *out);
 
 /* ---- what the files of the writer share ------------------------------------------------------- */

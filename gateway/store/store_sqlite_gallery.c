@@ -1,7 +1,7 @@
 /* store_sqlite_gallery.c - the outputs of all jobs, newest first: pages of a walk in the order of ids.
  *
  * A type has an index of its own; the other filters are tested on the way, so that a page of a rare
- * template or text walks further. Those of starred jobs are few among many: they are looked up by their
+ * template or text walks further. Those of starred jobs, and of one owner, may be few among many: they are looked up by their
  * jobs, and sorted. The text of a statement is made from the filter and is the key of the
  * handle's cache; no value of a client is ever part of it.
  */
@@ -73,6 +73,10 @@ static const char *source(const struct output_filter *f)
 {
     if (f->is_starred_only) {
         return " FROM job AS j INDEXED BY job_starred"
+               " CROSS JOIN output AS o INDEXED BY output_by_job ON o.job_id = j.id WHERE TRUE";
+    }
+    if (f->owner != NULL) {
+        return " FROM job AS j INDEXED BY job_by_owner"
                " CROSS JOIN output AS o INDEXED BY output_by_job ON o.job_id = j.id WHERE TRUE";
     }
     return f->has_type ? " FROM output AS o INDEXED BY output_by_type"

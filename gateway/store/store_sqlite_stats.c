@@ -9,12 +9,17 @@ static struct handle *handle_of(struct store_reader *base)
     return &container_of(base, struct sqlite_reader, base)->h;
 }
 
-enum st sqlite_ended(struct store_reader *base, int64_t since, int limit,
+enum st sqlite_ended(struct store_reader *base, const char *owner, int64_t since, int limit,
                      void (*visit)(void *arg, const struct ended_job *job), void *arg)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_JOBS_ENDED);
+    AUTO(query_end)
+    struct query q =
+        query_begin(handle_of(base), owner != NULL ? SQL_JOBS_ENDED_OF : SQL_JOBS_ENDED);
     enum st st = ST_OK;
 
+    if (owner != NULL) {
+        put_str(&q, owner);
+    }
     put_int64(&q, &since);
     put_int(&q, &limit);
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
@@ -50,4 +55,31 @@ enum st sqlite_in_flight_counts(struct store_reader *base, int64_t *out)
         out[i] = found[i];
     }
     return st == ST_NONE ? ST_OK : st;
+}
+
+static enum st count_open(struct handle *h, const char *owner, enum job_status status, int64_t *out)
+{
+    AUTO(query_end) struct query q = query_begin(h, SQL_OPEN_COUNT_OF);
+    enum st st = ST_OK;
+
+    put_str(&q, owner);
+    put_status(&q, &status);
+    st = query_step(&q);
+    if (st == ST_OK) {
+        get_int64(&q, out);
+    }
+    return st;
+}
+
+enum st sqlite_open_counts(struct store_reader *base, const char *owner, int64_t *out)
+{
+    enum st st = ST_OK;
+
+    for (size_t i = 0; i < JOB_STATUS_COUNT && st == ST_OK; i++) {
+        out[i] = 0;
+        if (!job_has_ended((enum job_status)i)) {
+            st = count_open(handle_of(base), owner, (enum job_status)i, &out[i]);
+        }
+    }
+    return st;
 }

@@ -621,7 +621,8 @@ static void check_plan(sqlite3 *db, const char *sql)
         bool is_scan = strncmp(step, "SCAN", 4) == 0 && strstr(step, "INDEX") == NULL &&
                        strstr(step, "json_each") == NULL && strstr(step, "VIRTUAL") == NULL &&
                        strcmp(step, "SCAN trash") != 0 && /* the list of it */
-                       strcmp(step, "SCAN hold") != 0;    /* all of it, once, at the start */
+                       strcmp(step, "SCAN hold") != 0 &&  /* all of it, once, at the start */
+                       strcmp(step, "SCAN api_key") != 0; /* some hundred rows, when one is made */
 
         if (is_scan || strstr(step, "TEMP B-TREE") != NULL) {
             fail_msg("%s\n%s", step, sql);
@@ -704,21 +705,20 @@ static void ignore_entry(void *arg, const struct output_entry *entry)
     (void)entry;
 }
 
-/* The same of the gallery. Outputs of starred jobs are looked up by their jobs, and sorted. */
+/* The same of the gallery. Outputs of starred jobs and of one owner are looked up by their jobs, and sorted. */
 static void test_plans_of_the_gallery(void **state)
 {
     struct fixture *f = *state;
     struct sqlite_reader *r = container_of(f->r, struct sqlite_reader, base);
     bool has_more = false;
 
-    for (unsigned bits = 0; bits < 1u << 6; bits++) {
+    for (unsigned bits = 0; bits < 1u << 5; bits++) {
         struct output_filter filter = {
             .has_type = (bits & 1) != 0,
             .template_name = (bits & 2) != 0 ? "m" : NULL,
-            .owner = (bits & 4) != 0 ? "o" : NULL,
-            .text = (bits & 8) != 0 ? "t" : NULL,
-            .sort = (bits & 16) != 0 ? SORT_OLDEST : SORT_NEWEST,
-            .after = (bits & 32) != 0 ? id_new() : ID_NONE,
+            .text = (bits & 4) != 0 ? "t" : NULL,
+            .sort = (bits & 8) != 0 ? SORT_OLDEST : SORT_NEWEST,
+            .after = (bits & 16) != 0 ? id_new() : ID_NONE,
             .limit = 10,
         };
 
@@ -823,6 +823,8 @@ static void test_lists_cost_their_page(void **state)
         {.limit = 20, .has_type = true, .type = OUTPUT_VIDEO},
         {.limit = 20, .has_type = true, .type = OUTPUT_IMAGE},
         {.limit = 20, .template_name = "often"},
+        {.limit = 20, .owner = "rare"},
+        {.limit = 20, .owner = "rare", .sort = SORT_OLDEST},
         {.limit = 20, .is_starred_only = true},
         {.limit = 20, .is_starred_only = true, .has_type = true, .type = OUTPUT_IMAGE},
     };

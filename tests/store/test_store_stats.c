@@ -48,7 +48,7 @@ static void assert_ended(struct fixture *f, int64_t since, int limit, const char
 {
     struct notes n = {.text = ""};
 
-    assert_st(ST_OK, store_ended(f->r, since, limit, note, &n));
+    assert_st(ST_OK, store_ended(f->r, NULL, since, limit, note, &n));
     assert_string_equal(n.text, expected);
 }
 
