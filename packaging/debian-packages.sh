@@ -20,6 +20,8 @@ PACKAGES_CHECK=(
     chromium chromium-driver python3-selenium fonts-dejavu-core
     prometheus
 )
+# What ./bench needs beside them.
+PACKAGES_BENCH=(wrk python3-jsonschema)
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
     libmicrohttpd12 libwebsockets17 libcurl4 libcjson1 libsqlite3-0 libsodium23 libinih1

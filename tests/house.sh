@@ -17,7 +17,7 @@ list_files() {
     done
 }
 mapfile -t PRODUCT < <(list_files 'gateway/*.[ch]' 'gateway/*.def' 'discord-adapter/*.[ch]')
-mapfile -t ALL_TEXT < <(list_files '*.c' '*.h' '*.def' '*.py' '*.sh' '*.sql' '*.cmake' 'demo' 'check' |
+mapfile -t ALL_TEXT < <(list_files '*.c' '*.h' '*.def' '*.py' '*.sh' '*.sql' '*.cmake' 'demo' 'check' 'bench' |
     grep -vx 'tests/house.sh')
 
 # Everything of ours as "file:line:code", with comments taken out and the contents of strings left out.

@@ -175,7 +175,7 @@ def lint_format(stage, settings, log, tick):
 
 def lint_shell(stage, settings, log, tick):
     outcome = Outcome()
-    scripts = ["demo", "check", ".ci/run", *our_files(".sh")]
+    scripts = ["demo", "check", "bench", ".ci/run", *our_files(".sh")]
     call_one(outcome, ["shellcheck", "-x", *scripts], log, tick, MINUTE, "shellcheck has found something",
              environment(stage, settings))
     return outcome
