@@ -4,7 +4,7 @@
 
 # To compile comfygate and its tests.
 PACKAGES_BUILD=(
-    gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml
+    gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml python3-markdown python3-pygments
     libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev
     libsodium-dev libinih-dev libsystemd-dev libcmocka-dev
     libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libseccomp-dev
@@ -17,7 +17,7 @@ PACKAGES_CHECK=(
     json-schema-test-suite python3-pytest python3-pytest-xdist python3-jsonschema git
     python3-discord python3-nacl
     zsh fish mandoc systemd systemd-container debootstrap dpkg-dev file buildah
-    chromium chromium-driver python3-selenium fonts-dejavu-core
+    chromium chromium-driver python3-selenium fonts-dejavu-core nodejs
     prometheus
 )
 # What ./bench needs beside them.

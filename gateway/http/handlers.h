@@ -7,6 +7,8 @@
 
 handler_fn livez_get;
 handler_fn readyz_get;
+handler_fn docs_get;
+handler_fn docs_file;
 handler_fn openapi_get;
 handler_fn dashboard_get;
 handler_fn dashboard_file;

@@ -312,6 +312,8 @@ GOOD = [
     ("getOpenapi", "GET", "/openapi.json", 200, headers(), body(DOCUMENT)),
     ("getDashboard", "GET", "/", 200, headers("text/html; charset=utf-8"), b"<!doctype html>"),
     ("getDashboardFile", "GET", "/ui/0/views/now.js", 200, headers("text/javascript; charset=utf-8"), b""),
+    ("getDocs", "GET", "/docs", 200, headers("text/html; charset=utf-8"), b"<!doctype html>"),
+    ("getDocsFile", "GET", "/docs/0/page.js", 200, headers("text/javascript; charset=utf-8"), b""),
     (None, "GET", "/v1/nothing", 404, problem_headers(), body(problem())),
     (None, "PUT", JOB_PATH, 405, problem_headers(Allow="GET, HEAD, PATCH, DELETE, OPTIONS"),
      body(problem("method_not_allowed"))),

@@ -63,6 +63,8 @@ static void test_find(void **state)
         {"GET", "/ui/0/a/b/c/d/e/f/g", NULL, ""}, /* more parts than are read */
         {"GET", "/ui/0", NULL, ""},
         {"POST", "/ui/0/a.js", NULL, "GET, HEAD, OPTIONS"},
+        {"GET", "/docs", "getDocs", "GET, HEAD, OPTIONS"},
+        {"GET", "/docs/0/page.js", "getDocsFile", "GET, HEAD, OPTIONS"},
         {"GET", "/nope", NULL, ""},
         {"GET", "/livez/", NULL, ""},
         {"GET", "//livez", NULL, ""},
