@@ -16,11 +16,13 @@
 #include "base/service.h"
 #include "base/version.h"
 #include "cli/cli.h"
+#include "cli/key_options.h"
 #include "engine/engine.h"
 #include "fetch/fetch.h"
 #include "http/route.h"
 #include "http/server.h"
 #include "http/signed_link.h"
+#include "keys_command.h"
 #include "library/template_set.h"
 
 #define EXIT_USAGE  2
@@ -42,6 +44,7 @@ struct gateway {
     struct engine *engine;
     struct pace_of_queue pace;
     struct signed_links *links;
+    struct key_uses *key_uses;
     struct http_server *http;
     sigset_t signals;
 };
@@ -84,9 +87,7 @@ static enum errc open_store(struct gateway *g, struct err *e)
         return err_set(e, ERR_INTERNAL_ERROR, "The data folder %s cannot be made.",
                        g->config.data_dir);
     }
-    url = g->config.database_url[0] != '\0'
-              ? xstrdup(g->config.database_url)
-              : xasprintf("sqlite:%s/comfygate.db", g->config.data_dir);
+    url = database_url_of(&g->config);
     return store_open(url, &g->store, e);
 }
 
@@ -127,7 +128,9 @@ static enum errc start_engine(struct gateway *g, struct err *e)
 
     g->hub = hub_new(g->config.server_max_waiters);
     g->feed = event_feed_new(g->config.events_max_streams);
+    g->key_uses = key_uses_new();
     parts.hub = g->hub;
+    parts.key_uses = g->key_uses;
     parts.feed = g->feed;
     rc = engine_new(&parts, &g->engine, e);
     return rc != ERR_NONE ? rc : engine_start(g->engine, e);
@@ -189,6 +192,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .feed = g->feed,
                                .inbox = engine_inbox(g->engine),
                                .links = g->links,
+                               .key_uses = g->key_uses,
                                .pace = &g->pace,
                                .metrics = g->metrics};
 
@@ -219,6 +223,7 @@ static void stop(struct gateway *g)
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
     signed_links_close(g->links);
+    key_uses_free(g->key_uses);
     rendition_cache_close(g->renditions);
     blobs_close(g->blobs);
     store_close(g->store);
@@ -302,6 +307,31 @@ static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
     return rc;
 }
 
+static void see_key(void *arg, const struct api_key *k)
+{
+    (void)k;
+    *(bool *)arg = true;
+}
+
+/* A gateway that asks for keys and has none serves nobody: that is told before somebody wonders. */
+static void warn_without_keys(struct gateway *g)
+{
+    struct store_reader *reader = NULL;
+    bool has_key = false;
+    bool has_more = false;
+
+    if (strcmp(g->config.auth_mode, "keys") != 0 || store_reader_open(g->store, &reader) != ST_OK) {
+        return;
+    }
+    /* One that is revoked counts: somebody knew how. */
+    if (store_keys(reader, ID_NONE, 1, see_key, &has_key, &has_more) == ST_OK && !has_key) {
+        log_warn(
+            "no_keys",
+            LOG_S("make_one", "comfygate keys create NAME --role admin, with the same settings"));
+    }
+    store_reader_close(reader);
+}
+
 static int serve(int argc, char **argv)
 {
     struct gateway g = {0};
@@ -317,6 +347,7 @@ static int serve(int argc, char **argv)
     /* Before any thread: all inherit the mask, and sigwait takes the signals. */
     (void)pthread_sigmask(SIG_BLOCK, &g.signals, NULL);
     if (start(&g, argc, argv, &e) == ERR_NONE) {
+        warn_without_keys(&g);
         log_info("listening", LOG_S("url", http_server_url(g.http)),
                  LOG_S("version", comfygate_version()), LOG_S("auth", g.config.auth_mode));
         (void)printf("comfygate listening on %s\n", http_server_url(g.http));
@@ -361,6 +392,10 @@ static bool wants_help(int argc, char **argv)
 
 static int serve_help(const char *verb)
 {
+    if (strcmp(verb, "keys") == 0) {
+        key_options_help(stdout);
+        return EXIT_SUCCESS;
+    }
     (void)printf("Usage: comfygate %s [--config FILE] [SETTING]...\n\nSettings:\n", verb);
     config_print_help(stdout);
     return EXIT_SUCCESS;
@@ -370,11 +405,14 @@ int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
 
-    if (strcmp(verb, "serve") != 0 && strcmp(verb, "migrate") != 0) {
+    if (strcmp(verb, "serve") != 0 && strcmp(verb, "migrate") != 0 && strcmp(verb, "keys") != 0) {
         return cli_main(argc, argv);
     }
     if (wants_help(argc - 2, argv + 2)) {
         return serve_help(verb);
+    }
+    if (strcmp(verb, "keys") == 0) {
+        return keys_command(argc - 2, argv + 2);
     }
     return strcmp(verb, "serve") == 0 ? serve(argc - 2, argv + 2) : migrate(argc - 2, argv + 2);
 }

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/list.h"
+#include "core/api_key.h"
 #include "core/arrival.h"
 #include "core/job.h"
 #include "core/preference.h"
@@ -35,6 +36,8 @@ enum cmd_kind {
     CMD_PREFERENCE_PUT,
     CMD_PREFERENCE_DELETE,
     CMD_HOLD,
+    CMD_KEY_PUT,
+    CMD_KEY_REVOKE,
     CMD_REFRESH_NODES /* every ComfyUI is asked anew what it has; answered before they are */
 };
 
@@ -46,7 +49,8 @@ struct cmd {
     /* What is asked. Everything pointed to is borrowed until done(). */
     struct id job;                 /* CANCEL, PATCH, DELETE */
     const char *request_id;        /* of who asks, for the log; NULL = none */
-    const char *owner;             /* whose jobs may be touched; NULL = all */
+    const char *owner;             /* whose things may be touched; NULL = all */
+    const char *actor;             /* who asks, and owns what is made; NULL = there are no keys */
     struct arrival submit;         /* SUBMIT; idem is the engine's */
     const char *idempotency_key;   /* SUBMIT; NULL = none */
     char body_sha256[65];          /* SUBMIT with a key */
@@ -57,13 +61,15 @@ struct cmd {
     struct preference preference; /* PREFERENCE_PUT; its key for PREFERENCE_DELETE */
     const char *hold_backend;     /* HOLD: its name in the settings; "" = the whole queue */
     bool is_held;                 /* HOLD: stopped, else let go on */
-    int64_t hold_since;           /* HOLD: now, wall clock */
+    int64_t hold_since;           /* HOLD, KEY_REVOKE: now, wall clock */
+    const struct api_key *key;    /* KEY_PUT */
+    struct id key_id;             /* KEY_REVOKE, at `hold_since` */
     bool if_there;                /* PREFERENCE_PUT: only in the place of another */
     bool if_new;                  /* PREFERENCE_PUT: only where there is none */
 
     /* What came of it. */
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, JOB_NOT_WAITING, PRECONDITION_FAILED,
-                          VALIDATION_ERROR, IDEMPOTENCY_KEY_REUSE, QUOTA_EXCEEDED, QUEUE_FULL,
+                          VALIDATION_ERROR, KEY_EXISTS, IDEMPOTENCY_KEY_REUSE, QUOTA_EXCEEDED, QUEUE_FULL,
                           SHUTTING_DOWN, STORE_UNAVAILABLE, INSUFFICIENT_STORAGE */
     char detail[320]; /* as long as struct err keeps it */
     bool is_replay;   /* SUBMIT: `job` names the job of the first request */

@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "cli/key_options.h"
 #include "cli/problem.h"
 #include "cli/verbs.h"
 
@@ -24,6 +25,7 @@
 static const struct verb verbs[] = {
     {"serve", "[FLAG...]", "run the gateway", NULL, NULL},
     {"migrate", "[FLAG...]", "bring the store to this version's form, without serving", NULL, NULL},
+    {"keys", KEY_PARTS " [NAME] [FLAG...]", "make, list and revoke keys of the API", NULL, NULL},
     {"submit", "TEMPLATE [FLAG...]", "send a job, and with --wait see it through",
      "TEMPLATE is the name of a named workflow (see: comfygate templates list); -p fills in its\n"
      "parameters. Texts need no quotes; @FILE uploads a picture, a video or a sound; LoRAs are\n"
@@ -149,7 +151,7 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
-    (void)fputs("\nAll but serve, migrate, and templates init and check speak to a running "
+    (void)fputs("\nAll but serve, migrate, keys, and templates init and check speak to a running "
                 "gateway: --url URL\n"
                 "or COMFYGATE_URL (default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY\n"
                 "or in the file that COMFYGATE_API_KEY_FILE names.\n\n"
@@ -373,7 +375,13 @@ static void complete_verbs(struct cli *cli, struct buf *names)
         (void)buf_appendf(names, "%s%s", i > 0 ? "|" : "", verbs[i].name);
         cli->verb = &verbs[i];
         if (verbs[i].run == NULL) {
-            completion_verb(cli->completion, verbs[i].name, "", verbs[i].summary);
+            bool is_keys = strcmp(verbs[i].name, "keys") == 0;
+
+            completion_verb(cli->completion, verbs[i].name, is_keys ? KEY_PARTS : "",
+                            verbs[i].summary);
+            if (is_keys) {
+                key_options_complete(cli->completion);
+            }
             completion_settings(cli->completion, config_table());
         } else {
             cli->wants_help = true;
@@ -407,8 +415,12 @@ int verb_completion(struct cli *cli, int argc, char **argv)
 
 static int run_verb(struct cli *cli, int argc, char **argv)
 {
+    if (strcmp(cli->verb->name, "keys") == 0) {
+        key_options_help(stdout);
+        return EXIT_OK;
+    }
     if (cli->verb->run == NULL) {
-        /* Only `help serve` comes here; main.c runs these two, and knows their flags. */
+        /* Only `help serve` comes here; main.c runs these three, and knows their flags. */
         (void)printf("comfygate %s %s - %s\n\nTry: comfygate %s --help\n", cli->verb->name,
                      cli->verb->operands, cli->verb->summary, cli->verb->name);
         return EXIT_OK;

@@ -361,7 +361,7 @@ bool event_filter_takes(const struct event_filter *filter, const struct event *e
         return false;
     }
     if (id_is_none(event->job)) {
-        return true;
+        return !filter->hides_backends;
     }
     if (filter->owner != NULL && !span_is(bytes_span(event->owner), filter->owner)) {
         return false;

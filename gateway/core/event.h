@@ -97,8 +97,9 @@ void event_append(struct buf *out, const char *type, int64_t id, struct id job, 
 
 #define EVENT_METADATA_MAX 4
 struct event_filter {
-    unsigned types;    /* set; 0 = all */
-    const char *owner; /* NULL = everybody's */
+    unsigned types;      /* set; 0 = all */
+    const char *owner;   /* NULL = everybody's */
+    bool hides_backends; /* what is of no job */
     size_t metadata_count;
     struct {
         const char *key;
@@ -106,7 +107,7 @@ struct event_filter {
     } metadata[EVENT_METADATA_MAX];
 };
 
-/* Events of backends pass every filter of owner and metadata: they belong to nobody. */
+/* Events of backends pass every filter of owner and metadata, for they belong to nobody, unless they are hidden. */
 bool event_filter_takes(const struct event_filter *filter, const struct event *event);
 bool event_filter_takes_type(const struct event_filter *filter, enum event_type type);
 /* Of the metadata alone: an object of strings. */

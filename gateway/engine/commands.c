@@ -169,6 +169,8 @@ void commands_collect(struct engine *e)
         case CMD_PREFERENCE_PUT:
         case CMD_PREFERENCE_DELETE:
         case CMD_HOLD:
+        case CMD_KEY_PUT:
+        case CMD_KEY_REVOKE:
             break; /* all is done in the transaction */
         case CMD_REFRESH_NODES:
             refresh_nodes(e, c);
@@ -183,7 +185,7 @@ void commands_collect(struct engine *e)
 static enum st write_submit(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_submit(struct engine *e, struct cmd *c)
 {
-    struct idempotency idem = {.owner = c->owner != NULL ? c->owner : "",
+    struct idempotency idem = {.owner = c->actor != NULL ? c->actor : "",
                                .key = c->idempotency_key};
     char known_sha256[65];
     enum st st = ST_OK;
@@ -238,7 +240,7 @@ static enum st check_preference(struct engine *e, struct cmd *c)
     if (c->if_match == NULL && !c->if_there && !c->if_new) {
         return ST_OK;
     }
-    st = store_writer_preference(e->writer, c->owner, c->preference.key, &value);
+    st = store_writer_preference(e->writer, c->actor, c->preference.key, &value);
     if (st != ST_OK && st != ST_NONE) {
         return st;
     }
@@ -262,7 +264,7 @@ static enum st write_preference(struct engine *e, struct cmd *c)
 {
     enum st st = check_preference(e, c);
 
-    c->preference.owner = c->owner;
+    c->preference.owner = c->actor;
     if (st != ST_OK || c->result != ERR_NONE) {
         return st;
     }
@@ -270,7 +272,7 @@ static enum st write_preference(struct engine *e, struct cmd *c)
         st = store_preference_put(e->writer, &c->preference, e->config->preferences_max_keys,
                                   &c->is_new);
     } else {
-        st = store_preference_delete(e->writer, c->owner, c->preference.key);
+        st = store_preference_delete(e->writer, c->actor, c->preference.key);
     }
     if (st == ST_CONFLICT) {
         refuse(c, ERR_QUOTA_EXCEEDED,
@@ -309,6 +311,9 @@ static enum st write_command(struct engine *e, struct cmd *c)
         return write_preference(e, c);
     case CMD_HOLD:
         return hold_write(e, c);
+    case CMD_KEY_PUT:
+    case CMD_KEY_REVOKE:
+        return keys_write(e, c);
     case CMD_CANCEL:
     case CMD_PATCH:
     case CMD_REFRESH_NODES:
@@ -361,6 +366,8 @@ static void settle(struct engine *e, struct cmd *c)
         log_info("job_deleted", LOG_S("job", c->job.text), LOG_S("request_id", c->request_id));
     } else if (c->kind == CMD_HOLD) {
         hold_settle(e, c);
+    } else if (c->kind == CMD_KEY_PUT || c->kind == CMD_KEY_REVOKE) {
+        keys_settle(c);
     }
 }
 

@@ -66,6 +66,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->store = parts->store;
     e->blobs = parts->blobs;
     e->renditions = parts->renditions;
+    e->key_uses = parts->key_uses;
     e->hub = parts->hub;
     e->feed = parts->feed;
     e->pace = parts->pace;

@@ -15,6 +15,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/key_uses.h"
 #include "bridge/metrics.h"
 #include "bridge/pace.h"
 #include "core/backend_list.h"
@@ -31,6 +32,7 @@ struct engine_parts {
     struct store *store;
     struct blobs *blobs;
     struct rendition_cache *renditions;
+    struct key_uses *key_uses;
     struct hub *hub;
     struct event_feed *feed;
     struct pace_of_queue *pace;

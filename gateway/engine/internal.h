@@ -192,6 +192,7 @@ struct engine {
     const struct config *config;
     struct blobs *blobs;
     struct rendition_cache *renditions;
+    struct key_uses *key_uses;
     struct hub *hub;
     struct event_feed *feed;
     struct pace_of_queue *pace;
@@ -296,6 +297,14 @@ enum st holds_open(struct engine *e) ON_ENGINE;
 /* In the turn's transaction, and after it has been committed. */
 enum st hold_write(struct engine *e, const struct cmd *c) ON_ENGINE;
 void hold_settle(struct engine *e, const struct cmd *c) ON_ENGINE;
+
+/* ---- keys.c: keys of the API, and when they were used -------------------------------------------- */
+
+/* In the transaction: makes or revokes a key, or refuses the command. */
+enum st keys_write(struct engine *e, struct cmd *c) ON_ENGINE;
+void keys_settle(const struct cmd *c) ON_ENGINE;
+/* In the transaction of the housekeeping: when keys were used. */
+enum st keys_write_uses(struct engine *e) ON_ENGINE;
 
 /* dispatch.c */
 void dispatch_waiting(struct engine *e) ON_ENGINE;

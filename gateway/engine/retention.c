@@ -177,6 +177,9 @@ static enum st write_all(struct engine *e)
     if (p.st == ST_OK) {
         p.st = remove_events(e);
     }
+    if (p.st == ST_OK) {
+        p.st = keys_write_uses(e);
+    }
     if (p.found >= BATCH || e->retention.events >= EVENTS_BATCH) {
         e->retention.due_mono_ms = 0;
     }

@@ -88,7 +88,7 @@ static void store(struct request *r)
     struct storing *s = r->op;
 
     s->is_held =
-        asset_intake_finish(take_ptr(&s->in), r->cmd.owner, s->name, &s->asset, &s->e) == ERR_NONE;
+        asset_intake_finish(take_ptr(&s->in), r->cmd.actor, s->name, &s->asset, &s->e) == ERR_NONE;
 }
 
 enum MHD_Result assets_post(struct request *r)

@@ -45,7 +45,7 @@ static void write_backends(struct request *r, struct json_out *json)
     struct backend_counts counts;
     AUTO(bytes_unref_ptr) struct bytes *backends = hub_backends(r->parts->hub, &counts);
 
-    if (backends != NULL) {
+    if (backends != NULL && caller_has(&r->caller, SCOPE_BACKENDS_READ)) {
         jo_raw(json, "backends", bytes_span(backends));
     } else {
         jo_null(json, "backends");

@@ -44,6 +44,7 @@ struct place {
 struct event_stream {
     struct MHD_Connection *connection;
     struct http_server *server;
+    struct caller *caller; /* of the request, which outlives its answer */
     struct event_query query;
     struct event_source source;
 
@@ -298,6 +299,11 @@ static ssize_t sleep_now(struct event_stream *s, enum step why)
     return 0;
 }
 
+static bool may_go_on(struct event_stream *s)
+{
+    return !event_feed_is_closed(s->server->parts.feed) && admission_holds(s->server, s->caller);
+}
+
 static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t max)
 {
     struct event_stream *s = arg;
@@ -307,7 +313,7 @@ static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t max)
     (void)position;
     while (len < max) {
         if (s->piece == NULL) {
-            step = event_feed_is_closed(s->server->parts.feed) ? STEP_CLOSE : next_step(s);
+            step = may_go_on(s) ? next_step(s) : STEP_CLOSE;
             if (step != STEP_PIECE) {
                 break;
             }
@@ -390,6 +396,7 @@ static struct event_stream *new_stream(struct request *r, const struct event_que
 
     s->connection = r->connection;
     s->server = r->server;
+    s->caller = &r->caller;
     s->query = *query;
     put_off_heartbeat(s);
     s->source.server = r->server;

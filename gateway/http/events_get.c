@@ -23,6 +23,8 @@ static enum MHD_Result answer(struct request *r)
         ERR_NONE) {
         return reply_problem(r, &e);
     }
+    query.whose.owner = caller_sees(&r->caller);
+    query.whose.hides_backends = !caller_has(&r->caller, SCOPE_BACKENDS_READ);
     if (query.has_after && !id_is_none(r->id)) {
         query.after = event_source_from(r->server, r->id, query.after);
     }

@@ -48,6 +48,12 @@ handler_fn queue_pause;
 handler_fn queue_resume;
 handler_fn stats_get;
 handler_fn metrics_get;
+handler_fn keys_list;
+handler_fn keys_post;
+handler_fn keys_delete;
+handler_fn session_get;
+handler_fn session_post;
+handler_fn session_delete;
 
 /* Gives every template that is served a place among what is counted. */
 struct http_parts;

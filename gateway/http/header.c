@@ -121,6 +121,17 @@ static struct span host_name(struct span host, struct span *port)
     return colon != NULL ? (struct span){host.ptr, (size_t)(colon - host.ptr)} : host;
 }
 
+struct span host_without_port(struct span host)
+{
+    struct span port;
+    struct span name = host_name(host, &port);
+
+    if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']') {
+        return (struct span){name.ptr + 1, name.len - 2};
+    }
+    return name;
+}
+
 bool host_is_loopback(struct span host)
 {
     struct span port;

@@ -31,6 +31,8 @@ enum errc framing_check(const struct framing *f, const char *version, struct err
 
 /* True for "localhost", 127.x.x.x and [::1], with or without a port. */
 bool host_is_loopback(struct span host);
+/* Without its port and the brackets of an IPv6 address. */
+struct span host_without_port(struct span host);
 /* True when both name the same host and port; upper and lower case are alike. */
 bool host_eq(struct span a, struct span b);
 /* True when an Origin field names this Host. "null" names none. */

@@ -102,7 +102,7 @@ static bool from_asset(struct input_files *f, const char *reference, struct temp
     if (id_parse(span_of(reference + strlen("asset:")), &id)) {
         st = reader != NULL ? store_asset(reader, id, &asset) : ST_FAIL;
     }
-    if (st == ST_NONE) {
+    if (st == ST_NONE || (st == ST_OK && !caller_may_see(&f->r->caller, asset.owner))) {
         return missing(why, "asset");
     }
     if (st != ST_OK) {
@@ -112,16 +112,27 @@ static bool from_asset(struct input_files *f, const char *reference, struct temp
     return give(f, asset.sha256, asset.content_type, reference, out);
 }
 
+static enum st find_output(struct request *r, struct id id, struct job_output *out)
+{
+    struct store_reader *reader = reader_get(r->server);
+    const char *owner = caller_sees(&r->caller);
+    enum st st = ST_FAIL;
+
+    if (reader != NULL) {
+        st = owner != NULL ? store_owns(reader, OWNED_OUTPUT, id, owner) : ST_OK;
+    }
+    return st == ST_OK ? store_output(reader, id, out) : st;
+}
+
 static bool from_output(struct input_files *f, const char *reference, struct template_file *out,
                         struct err_item *why)
 {
     AUTO(job_output_clear) struct job_output output = {.name = NULL};
-    struct store_reader *reader = reader_get(f->r->server);
     struct id id;
     enum st st = ST_NONE;
 
     if (id_parse(span_of(reference + strlen("output:")), &id)) {
-        st = reader != NULL ? store_output(reader, id, &output) : ST_FAIL;
+        st = find_output(f->r, id, &output);
     }
     if (st == ST_NONE) {
         return missing(why, "output");
@@ -249,7 +260,7 @@ static bool from_outside(struct input_files *f, const char *reference, struct te
         if (rc != ERR_NONE) {
             asset_intake_drop(in);
         } else {
-            rc = asset_intake_finish(in, f->r->cmd.owner, NULL, &asset, &e);
+            rc = asset_intake_finish(in, f->r->cmd.actor, NULL, &asset, &e);
         }
     }
     if (rc == ERR_VALIDATION_ERROR) {

@@ -8,6 +8,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "http/credentials.h"
+#include "http/host_list.h"
+#include "http/keyring.h"
 #include "http/offload.h"
 #include "http/room.h"
 #include "http/server.h"
@@ -17,8 +20,11 @@ struct http_server {
     struct MHD_Daemon *daemon;
     int listen_fd; /* libmicrohttpd closes it; -1 = none */
     char *url;
-    struct id id;          /* of this start of the program */
-    bool is_loopback_only; /* auth_mode: then only loopback names are served, too */
+    struct id id;   /* of this start of the program */
+    bool asks_keys; /* auth_mode */
+    struct keyring *keyring;
+    struct host_list *hosts;
+    unsigned char session_secret[SESSION_SECRET_SIZE];
     atomic_bool is_quiesced;
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */
     atomic_int connections;   /* that are open */

@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/api_key.h"
 #include "http/list_query.h"
 
 #define TAG_MAX      64
 #define TEXT_MAX     200
 #define BACKEND_MAX  64
 #define TEMPLATE_MAX 64
+#define OWNER_MAX    API_KEY_NAME_MAX
 #define VALUE_MAX    1024
 
 #define METADATA_PREFIX "metadata."
@@ -85,6 +87,7 @@ enum errc job_query_parse(const struct uri *uri, struct job_filter *out, struct 
     list_query_text(uri, "tag", TAG_MAX, &filter.tag, e);
     list_query_text(uri, "q", TEXT_MAX, &filter.text, e);
     list_query_text(uri, "backend", BACKEND_MAX, &filter.backend, e);
+    list_query_text(uri, "owner", OWNER_MAX, &filter.owner, e);
     list_query_text(uri, "template", TEMPLATE_MAX, &filter.template_name, e);
     filter.has_starred = list_query_starred(uri, &filter.is_starred, e);
     list_query_sort(uri, &filter.sort, e);

@@ -4,6 +4,7 @@
  * their outputs.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "core/job_json.h"
@@ -72,6 +73,16 @@ static enum MHD_Result answer(struct request *r, struct page *page, const char *
                      etag);
 }
 
+/* Who asks for the jobs of another sees none: "" owns nothing. */
+static void see_own_only(const struct caller *c, struct job_filter *filter)
+{
+    const char *own = caller_sees(c);
+
+    if (own != NULL) {
+        filter->owner = filter->owner == NULL || strcmp(filter->owner, own) == 0 ? own : "";
+    }
+}
+
 enum MHD_Result jobs_list(struct request *r)
 {
     AUTO(clear_page) struct page page = {.row = NULL};
@@ -83,6 +94,7 @@ enum MHD_Result jobs_list(struct request *r)
     if (job_query_parse(&r->uri, &filter, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
+    see_own_only(&r->caller, &filter);
     page_etag(r, PAGE_OF_VIEWS, etag);
     if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
         return reply_not_modified(r, etag, CACHE_REVALIDATE);

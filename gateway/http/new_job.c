@@ -173,7 +173,7 @@ static bool find_accepted(struct request *r)
 {
     struct making *n = r->op;
     struct store_reader *reader = NULL;
-    struct idempotency_key key = {.owner = r->cmd.owner};
+    struct idempotency_key key = {.owner = r->cmd.actor};
     struct id job;
     char sha256[SHA256_TEXT_SIZE];
 
@@ -210,7 +210,8 @@ static void check_parent(struct request *r, const struct job_row *row, struct er
     struct store_reader *reader = reader_get(r->server);
 
     if (!id_is_none(row->parent_id) &&
-        (reader == NULL || store_job(reader, row->parent_id, &parent) == ST_NONE)) {
+        (reader == NULL || store_job(reader, row->parent_id, &parent) == ST_NONE ||
+         !caller_may_see(&r->caller, parent.owner))) {
         (void)err_at(e, ERR_VALIDATION_ERROR, "/parent_id", "unknown",
                      "there is no job of this id");
     }
@@ -251,10 +252,17 @@ static void make_slowly(struct request *r)
 enum MHD_Result new_job_run(struct request *r, struct submission *job, struct buf *text,
                             const char *kind)
 {
-    struct making *n = xcalloc(1, sizeof *n);
+    struct making *n = NULL;
+    struct err e;
 
+    err_fresh(&e);
+    if (job->row.template_name == NULL && admission_need(r, SCOPE_JOBS_RAW, &e) != ERR_NONE) {
+        return reply_problem(r, &e);
+    }
+    n = xcalloc(1, sizeof *n);
     n->job = *job;
     *job = (struct submission){.input = JSON_NONE};
+    xreplace(&n->job.row.owner, caller_owner(&r->caller));
     if (r->trace.id[0] != '\0') {
         xreplace(&n->job.row.trace_id, r->trace.id);
         n->job.row.trace_flags = r->trace.flags;

@@ -70,6 +70,7 @@ enum MHD_Result outputs_list(struct request *r)
     if (read_query(&r->uri, &filter, &e) != ERR_NONE) {
         return reply_problem(r, &e);
     }
+    filter.owner = caller_sees(&r->caller);
     page_etag(r, PAGE_OF_ROWS, etag);
     if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
         return reply_not_modified(r, etag, CACHE_REVALIDATE);

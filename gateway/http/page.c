@@ -35,8 +35,10 @@ void page_etag(struct request *r, enum page_of what, char out[PAGE_ETAG_SIZE])
 {
     struct memo_counts counts = job_memo_counts(hub_memo(r->parts->hub));
 
-    (void)snprintf(out, PAGE_ETAG_SIZE, "\"%s-%" PRId64 "\"", r->server->id.text + ID_LEN - 12,
-                   what == PAGE_OF_ROWS ? counts.rows : counts.views);
+    /* What is the same for one key is not for another, and a browser may change its key. */
+    (void)snprintf(out, PAGE_ETAG_SIZE, "\"%s-%" PRId64 "%s%s\"", r->server->id.text + ID_LEN - 12,
+                   what == PAGE_OF_ROWS ? counts.rows : counts.views, r->caller.is_known ? "-" : "",
+                   r->caller.is_known ? r->caller.key.id.text + ID_LEN - 12 : "");
 }
 
 enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *text, const char *path,

@@ -53,7 +53,7 @@ enum MHD_Result preferences_get(struct request *r)
 
     err_fresh(&e);
     if (check_key(r, &e) != ERR_NONE ||
-        store_error(reader != NULL ? store_preference(reader, r->cmd.owner, r->name, &value)
+        store_error(reader != NULL ? store_preference(reader, r->cmd.actor, r->name, &value)
                                    : ST_FAIL,
                     &e) != ERR_NONE) {
         return reply_problem(r, &e);
@@ -96,7 +96,7 @@ static enum errc choose_tag(struct request *r, struct err *e)
         r->cmd.if_there = true;
         return ERR_NONE;
     }
-    st = reader != NULL ? store_preference(reader, r->cmd.owner, r->name, &value) : ST_FAIL;
+    st = reader != NULL ? store_preference(reader, r->cmd.actor, r->name, &value) : ST_FAIL;
     if (st != ST_OK && st != ST_NONE) {
         return store_error(st, e);
     }
@@ -200,7 +200,7 @@ static enum errc read_filter(const struct request *r, struct preference_filter *
     const char *limit = uri_param(&r->uri, "limit");
 
     *f = (struct preference_filter){
-        .owner = r->cmd.owner, .prefix = "", .after = "", .limit = LIMIT_DEFAULT};
+        .owner = r->cmd.actor, .prefix = "", .after = "", .limit = LIMIT_DEFAULT};
     if (prefix != NULL && !preference_key_ok(prefix)) {
         (void)err_param(e, "prefix", "must be 1 to %d of A-Z a-z 0-9 . _ : -", PREFERENCE_KEY_MAX);
     } else if (prefix != NULL) {

@@ -14,6 +14,7 @@
 
 #define PROBLEM_MAX  (256U << 10)
 #define PROBLEM_TYPE "application/problem+json"
+#define CHALLENGE    "Bearer realm=\"comfygate\""
 /* Of errors that pass and do not say when. */
 #define RETRY_AFTER_S 2
 
@@ -82,6 +83,9 @@ enum MHD_Result reply_send(struct request *r, unsigned status, struct MHD_Respon
     if (MHD_get_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL) == NULL) {
         reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     }
+    if (r->server->asks_keys && (r->route == NULL || r->route->scope[0] != '\0')) {
+        reply_header(response, MHD_HTTP_HEADER_VARY, "Authorization, Cookie");
+    }
     if (r->must_close || atomic_load(&r->server->is_quiesced)) {
         reply_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
@@ -148,6 +152,16 @@ static bool passes_soon(enum errc code)
     return code == ERR_QUEUE_FULL || code == ERR_SHUTTING_DOWN || code == ERR_RATE_LIMITED;
 }
 
+/* RFC 6750, section 3.1. */
+static void add_missing_scope(struct MHD_Response *response, const char *scope)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof text, CHALLENGE ", error=\"insufficient_scope\", scope=\"%s\"",
+                   scope);
+    reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, text);
+}
+
 struct MHD_Response *reply_problem_make(struct request *r, const struct err *e)
 {
     AUTO(buf_clear) struct buf text = BUF_INIT(PROBLEM_MAX);
@@ -167,6 +181,12 @@ struct MHD_Response *reply_problem_make(struct request *r, const struct err *e)
 
         (void)snprintf(seconds, sizeof seconds, "%d", retry_s);
         reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (e->code == ERR_UNAUTHORIZED) {
+        reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if (r->missing_scope != NULL) {
+        add_missing_scope(response, r->missing_scope);
     }
     if (e->code == ERR_METHOD_NOT_ALLOWED) {
         reply_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);

@@ -46,7 +46,7 @@ static void log_access(const struct request *r)
     log_debug("request", LOG_S("request_id", r->request_id), LOG_OPT("trace_id", r->trace.id),
               LOG_S("method", r->method),
               LOG_OPT("operation", r->route != NULL ? r->route->operation_id : NULL),
-              LOG_I("http_status", r->status),
+              LOG_OPT("key_name", caller_owner(&r->caller)), LOG_I("http_status", r->status),
               LOG_I("duration_ms", (clock_mono_us() - r->began_mono_us) / 1000));
 }
 
@@ -109,7 +109,7 @@ static enum errc check_target(struct request *r, struct err *e)
 }
 
 /* A page from anywhere can make a browser send requests to this machine, under any name that its
- * owner lets point here. Without keys, the name is the only thing that tells them apart. */
+ * owner lets point here. The name is what tells them apart. */
 static enum errc check_host(struct request *r, struct err *e)
 {
     struct span host = span_of(request_header(r, MHD_HTTP_HEADER_HOST));
@@ -117,9 +117,8 @@ static enum errc check_host(struct request *r, struct err *e)
     if (r->uri.authority.len > 0 && !host_eq(r->uri.authority, host)) {
         return err_set(e, ERR_BAD_REQUEST, "The address and the Host field name different hosts.");
     }
-    if (r->server->is_loopback_only && host.len > 0 && !host_is_loopback(host)) {
-        return err_set(e, ERR_HOST_NOT_ALLOWED,
-                       "This gateway answers only to localhost, 127.0.0.1 and [::1].");
+    if (host.len > 0 && !host_list_allows(r->server->hosts, host)) {
+        return err_set(e, ERR_HOST_NOT_ALLOWED, "%s", host_list_refusal(r->server->hosts));
     }
     return ERR_NONE;
 }
@@ -142,25 +141,33 @@ static enum errc check_origin(struct request *r, struct err *e)
     return ERR_NONE;
 }
 
+/* Nothing is told of what there is before it is known who asks. */
 static enum errc check_route(struct request *r, struct err *e)
 {
     struct route_match match;
+    bool is_options = strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
 
     route_find(r->method, &r->uri, &match);
     memcpy(r->allow, match.allow, sizeof r->allow);
+    r->route = is_options ? NULL : match.route;
+    r->name = match.name;
+    if (admission_check_caller(r, e) != ERR_NONE) {
+        return e->code;
+    }
     if (match.allow[0] == '\0') {
         return err_set(e, ERR_NOT_FOUND, "There is nothing at this address.");
     }
-    if (strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0) {
+    if (is_options) {
         r->next = reply_no_content;
         return ERR_NONE;
     }
     if (match.route == NULL) {
         return err_set(e, ERR_METHOD_NOT_ALLOWED, "Only %s work here.", match.allow);
     }
-    r->route = match.route;
     r->next = match.route->handler;
-    r->name = match.name;
+    if (admission_check_scope(r, e) != ERR_NONE) {
+        return e->code;
+    }
     if (match.id != NULL && !id_parse(span_of(match.id), &r->id)) {
         return err_set(e, ERR_NOT_FOUND, "The id in the address is none of ours.");
     }
@@ -288,7 +295,8 @@ static void refuse(struct request *r, const struct err *e)
 enum MHD_Result request_begin(struct request *r, const char *method, const char *version)
 {
     static enum errc (*const CHECK[])(struct request *, struct err *) = {
-        check_target, check_host, check_origin, check_route, check_query, check_body};
+        check_target, check_host, check_origin,         check_route,
+        check_query,  check_body, admission_check_owner};
     struct err e;
     enum errc rc;
     uint64_t len;
@@ -349,7 +357,18 @@ enum MHD_Result request_run(struct request *r)
         r->is_counted = true;
         (void)atomic_fetch_add(&r->server->open_requests, 1);
     }
-    return r->refusal != NULL ? reply_problem(r, r->refusal) : r->next(r);
+    if (r->refusal != NULL) {
+        return reply_problem(r, r->refusal);
+    }
+    /* What was only looked at may have been waited for. What was changed is told, whatever became of the key. */
+    if (!is_write(r->method) && !admission_holds(r->server, &r->caller)) {
+        struct err e;
+
+        err_fresh(&e);
+        (void)admission_refuse(&e);
+        return reply_problem(r, &e);
+    }
+    return r->next(r);
 }
 
 /* ---- asking the engine -------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/trace.h"
 #include "bridge/inbox.h"
+#include "http/admission.h"
 #include "http/internal.h"
 #include "http/job_wait.h"
 #include "http/offload.h"
@@ -44,7 +45,9 @@ struct request {
     const char *name; /* the same of a name, of whatever form; NULL when the path has none */
     char allow[ROUTE_ALLOW_SIZE];
     char request_id[REQUEST_ID_SIZE];
-    struct trace trace; /* that its client says it belongs to */
+    struct caller caller;
+    const char *missing_scope; /* why it was refused; NULL = not by that */
+    struct trace trace;        /* that its client says it belongs to */
     int64_t began_mono_us;
     unsigned status; /* answered; 0 = not yet */
     bool is_begun;

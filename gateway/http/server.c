@@ -7,6 +7,7 @@
 #include "http/server.h"
 
 #include <fcntl.h>
+#include <sodium/utils.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include "http/internal.h"
 #include "http/listen.h"
 #include "http/request.h"
+#include "http/signed_link.h"
 
 /* Of one connection: header fields in, header fields out, a piece of the body. */
 #define CONNECTION_MEMORY (16U << 10)
@@ -152,14 +154,21 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     s->parts = *parts;
     s->id = id_new();
     s->listen_fd = -1;
-    s->is_loopback_only = strcmp(parts->config->auth_mode, "loopback") == 0;
+    s->asks_keys = strcmp(parts->config->auth_mode, "keys") == 0;
+    s->keyring = keyring_new(parts->key_uses);
+    signed_links_derive(parts->links, "session", s->session_secret);
     atomic_init(&s->is_quiesced, false);
     atomic_init(&s->open_requests, 0);
     atomic_init(&s->connections, 0);
     templates_reload_names(&s->parts);
     reader_key_open(s);
     raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
-    rc = listen_open(parts->config->server_listen, s->is_loopback_only, &s->listen_fd, &s->url, e);
+    rc = host_list_new(parts->config, &s->hosts, e);
+    if (rc == ERR_NONE) {
+        rc = listen_open(parts->config->server_listen,
+                         strcmp(parts->config->auth_mode, "loopback") == 0, &s->listen_fd, &s->url,
+                         e);
+    }
     if (rc == ERR_NONE) {
         rc = fetch_policy_add_own(parts->fetch, s->url, e);
     }
@@ -229,6 +238,9 @@ void http_server_stop(struct http_server *s)
     offload_free(s->offload);
     file_close(&s->listen_fd);
     reader_key_close(s);
+    host_list_free(s->hosts);
+    keyring_free(s->keyring);
     free(s->url);
+    sodium_memzero(s->session_secret, sizeof s->session_secret);
     free(s);
 }

@@ -14,6 +14,7 @@
 #include "bridge/event_feed.h"
 #include "bridge/hub.h"
 #include "bridge/inbox.h"
+#include "bridge/key_uses.h"
 #include "bridge/metrics.h"
 #include "bridge/pace.h"
 #include "core/backend_list.h"
@@ -39,6 +40,7 @@ struct http_parts {
     struct event_feed *feed;
     struct inbox *inbox;
     const struct signed_links *links;
+    struct key_uses *key_uses;
     struct pace_of_queue *pace;
     struct metrics *metrics; /* learns here the names of templates */
 };

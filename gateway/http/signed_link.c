@@ -97,6 +97,13 @@ void signed_links_close(struct signed_links *s)
     }
 }
 
+void signed_links_derive(const struct signed_links *s, const char *purpose, unsigned char out[32])
+{
+    AUTO(free_ptr) char *text = xasprintf("derived\n%s", purpose);
+
+    (void)crypto_auth_hmacsha256(out, (const unsigned char *)text, strlen(text), s->key);
+}
+
 /* ---- links ---------------------------------------------------------------------------------- */
 
 static void sign(const struct signed_links *s, struct id output, int64_t until_s,

@@ -23,6 +23,9 @@ enum errc signed_links_open(const struct config *config, struct signed_links **o
     MUST_CHECK;
 void signed_links_close(struct signed_links *s); /* NULL is fine */
 
+/* A secret of 32 bytes for another purpose, which is as lasting and as widely shared as this one; it tells nothing of it. */
+void signed_links_derive(const struct signed_links *s, const char *purpose, unsigned char out[32]);
+
 /* "/v1/outputs/{id}/content?expires=...&signature=...". `until_s`: seconds since 1970. Returns out. */
 char *signed_link_write(const struct signed_links *s, struct id output, int64_t until_s,
                         char out[SIGNED_LINK_SIZE]);

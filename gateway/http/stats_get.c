@@ -73,6 +73,20 @@ static enum MHD_Result answer(struct request *r, const struct sample *sample, in
     return reply_json(r, MHD_HTTP_OK, &text);
 }
 
+static enum st count_open(struct request *r, struct store_reader *reader,
+                          int64_t open[JOB_STATUS_COUNT])
+{
+    const char *owner = caller_sees(&r->caller);
+    enum st st = ST_OK;
+
+    if (owner != NULL) {
+        return store_open_counts(reader, owner, open);
+    }
+    st = store_in_flight_counts(reader, open);
+    open[JOB_QUEUED] += hub_queue_length(r->parts->hub);
+    return st;
+}
+
 enum MHD_Result stats_get(struct request *r)
 {
     AUTO(free_stats) struct stats *stats = stats_new();
@@ -88,10 +102,10 @@ enum MHD_Result stats_get(struct request *r)
         return reply_problem(r, &e);
     }
     begin = clock_wall_ms() - hours * HOUR_MS;
-    if (reader == NULL || store_in_flight_counts(reader, open) != ST_OK ||
-        store_ended(reader, NULL, begin, STATS_JOBS_MAX + 1, add, &sample) != ST_OK) {
+    if (reader == NULL || count_open(r, reader, open) != ST_OK ||
+        store_ended(reader, caller_sees(&r->caller), begin, STATS_JOBS_MAX + 1, add, &sample) !=
+            ST_OK) {
         return reply_error(r, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
-    open[JOB_QUEUED] += hub_queue_length(r->parts->hub);
     return answer(r, &sample, begin, open);
 }

@@ -623,6 +623,8 @@ def document_faults(document):
 
 def _unused(document):
     used = set(re.findall(r'"\$ref": "(#/components/[^"]*)"', json.dumps(document)))
+    used |= {f"#/components/securitySchemes/{scheme}" for item in document["paths"].values() for method in METHODS
+             for way in item.get(method, {}).get("security", []) for scheme in way}
     return [f"components/{kind}/{name} is used nowhere"
             for kind, entries in document["components"].items() for name in entries
             if f"#/components/{kind}/{name}" not in used]

@@ -447,7 +447,7 @@ def test_a_listed_job_is_the_job(standing_shelf):
     ("?limit=201", ["limit"]), ("?limit=x", ["limit"]), ("?cursor=", ["cursor"]), ("?cursor=x", ["cursor"]),
     ("?cursor=%00", None), ("?sort=title", ["sort"]), ("?sort=", ["sort"]), ("?parent_id=x", ["parent_id"]), ("?tag=", ["tag"]),
     ("?q=", ["q"]), ("?q=" + "x" * 201, ["q"]), ("?backend=", ["backend"]), ("?metadata.=x", ["metadata."]),
-    ("?metadata=x", ["metadata"]), ("?owner=me", ["owner"]), ("?status=x&limit=x", ["status", "limit"]),
+    ("?metadata=x", ["metadata"]), ("?owner=", ["owner"]), ("?owning=me", ["owning"]), ("?status=x&limit=x", ["status", "limit"]),
     ("?" + "&".join(f"metadata.{n}=1" for n in range(5)), ["metadata.4"]), ("?tag=" + "x" * 65, ["tag"]),
 ])
 def test_queries_that_are_none(gateway, query, places):

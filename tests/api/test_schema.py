@@ -26,6 +26,10 @@ PROBLEM = SCHEMAS["Problem"]["examples"][0]
 SUBMISSION = SCHEMAS["Submission"]["examples"][0]
 EVENT = {"id": "6", "type": "backend.up", "timestamp": "2026-11-22T23:07:01.000Z", "job_id": None,
          "data": {"name": "gpu0", "status": "up", "reason": None, "since": "2026-11-22T23:07:00.000Z"}}
+KEY = {"id": JOB["id"], "name": "anna", "role": "user", "scopes": ["jobs:read"], "status": "active",
+       "created_at": "2026-11-22T23:07:00.000Z", "created_by": None, "expires_at": None, "revoked_at": None, "last_used_at": None}
+SESSION = {"auth_mode": "keys", "name": "anna", "role": None, "scopes": ["jobs:read"], "key_expires_at": None,
+           "session_expires_at": "2026-11-22T23:07:00.000Z"}
 JOB_PATH = f"/v1/jobs/{JOB['id']}"
 OUTPUT_PATH = f"/v1/outputs/{JOB['id']}/content"
 
@@ -306,6 +310,14 @@ GOOD = [
     ("resumeBackend", "POST", "/v1/backends/gpu0/resume", 200, headers(), body(BACKENDS)),
     ("pauseQueue", "POST", "/v1/queue/pause", 200, headers(), body({**BACKENDS, "paused_since": JOB["created_at"]})),
     ("resumeQueue", "POST", "/v1/queue/resume", 200, headers(), body(BACKENDS)),
+    ("listKeys", "GET", "/v1/keys?limit=2", 200, headers(), body({"data": [KEY], "has_more": False, "next_cursor": None})),
+    ("createKey", "POST", "/v1/keys", 201, headers(), body({**KEY, "key": "cg_" + "a" * 43})),
+    ("revokeKey", "DELETE", f"/v1/keys/{KEY['id']}", 204, headers(), b""),
+    ("getSession", "GET", "/v1/session", 200, headers(), body(SESSION)),
+    ("startSession", "POST", "/v1/session", 200,
+     headers(Set_Cookie="comfygate_session=ab_-; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure"), body(SESSION)),
+    ("endSession", "DELETE", "/v1/session", 204,
+     headers(Set_Cookie="comfygate_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"), b""),
     ("getLiveness", "GET", "/livez", 200, headers(), body({"status": "ok"})),
     ("getReadiness", "GET", "/readyz", 200, headers(), body(READY)),
     ("getReadiness", "GET", "/readyz", 503, headers(), body(changed(READY, status="not_ready"))),

@@ -252,10 +252,10 @@ static const struct {
      "--server-max-body: \"9223372036854775807G\" is not a whole number from 1024 to 104857600 "
      "(k, M and G stand for 1024, 1024^2 and 1024^3)"},
     {{.env = {"COMFYGATE_AUTH_MODE=loop"}},
-     "COMFYGATE_AUTH_MODE: \"loop\" is not one of loopback|off"},
-    {{.env = {"COMFYGATE_AUTH_MODE="}}, "COMFYGATE_AUTH_MODE: \"\" is not one of loopback|off"},
+     "COMFYGATE_AUTH_MODE: \"loop\" is not one of loopback|keys|off"},
+    {{.env = {"COMFYGATE_AUTH_MODE="}}, "COMFYGATE_AUTH_MODE: \"\" is not one of loopback|keys|off"},
     {{.env = {"COMFYGATE_AUTH_MODE=loopback|off"}},
-     "COMFYGATE_AUTH_MODE: \"loopback|off\" is not one of loopback|off"},
+     "COMFYGATE_AUTH_MODE: \"loopback|off\" is not one of loopback|keys|off"},
     {{.env = {"COMFYGATE_BACKEND_SLOT=1"}},
      "COMFYGATE_BACKEND_SLOT: there is no such setting; did you mean COMFYGATE_BACKEND_SLOTS?"},
     {{.env = {"COMFYGATE_SOMETHING_ELSE=1"}},

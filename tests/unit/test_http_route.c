@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/access.h"
 #include "http/route.h"
 
 static void find(const char *method, const char *target, struct route_match *out)
@@ -128,6 +129,17 @@ static void check_operation(const char *operation_id, const char *path, const ch
     }
 }
 
+/* The scope that the line behind the operationId names; "" when the operation is open, "any" when it names none. */
+static void read_scope(const char *line, char out[64])
+{
+    out[0] = '\0';
+    if (strstr(line, "      security: [{apiKey: []}") == line) {
+        (void)snprintf(out, 64, "any");
+    } else {
+        (void)sscanf(line, "      security: [{apiKey: [%63[a-z:]]}", out);
+    }
+}
+
 /* The word of a line "<indent>word:"; false when the line is none. */
 static bool key_at(const char *line, int indent, char out[64])
 {
@@ -166,7 +178,12 @@ static void test_table_is_what_the_document_says(void **state)
             }
         }
         if (sscanf(line, "      operationId: %63[A-Za-z0-9]", operation_id) == 1) {
+            char scope[64];
+
             check_operation(operation_id, path, method);
+            assert_non_null(fgets(line, sizeof line, file));
+            read_scope(line, scope);
+            assert_string_equal(scope, row_of(operation_id)->scope);
             count++;
         }
     }
@@ -177,11 +194,17 @@ static void test_table_is_what_the_document_says(void **state)
 
 static void test_rows_are_sound(void **state)
 {
+    enum scope scope = SCOPE_COUNT;
+
     (void)state;
     for (const struct route *row = route_table(); row->method != NULL; row++) {
         assert_non_null(row->handler);
         assert_true(row_of(row->operation_id) == row); /* no operationId twice */
-        assert_true(strncmp(row->path, "/v1/", 4) != 0 || row->scope[0] != '\0');
+        /* A browser that signs in or out has no key yet, or none any more. */
+        assert_true(strncmp(row->path, "/v1/", 4) != 0 || row->scope[0] != '\0' ||
+                    strcmp(row->path, "/v1/session") == 0);
+        assert_true(row->scope[0] == '\0' || strcmp(row->scope, "any") == 0 ||
+                    scope_parse(span_of(row->scope), &scope));
         assert_true(strcmp(row->method, "GET") != 0 || row->body == BODY_NONE);
     }
 }
