@@ -197,12 +197,23 @@ def answers(contract, operation):
     return f'<h4>Answers</h4><table class="answers">{"".join(rows)}</table>'
 
 
-def sample(operation, given):
+def answer_example(contract, operation):
+    """The first example that the schema of a good answer has."""
+    for status, response in operation.responses.items():
+        schema = contract.follow(response.get("content", {}).get("application/json", {}).get("schema", {}))
+        if status[0] == "2" and schema.get("examples"):
+            text = api_samples.pretty(schema["examples"][0])
+            return f'<div class="answer"><div class="bar"><span>{status}</span></div>{code(text, "json")}</div>'
+    return ""
+
+
+def sample(contract, operation, given):
     texts = api_samples.write(operation.method, operation.path, given)
     parts = []
     for language, text in texts.items():
-        parts.append(f'<div class="sample" data-language="{language}"><button class="copy" type="button">Copy</button>'
-                     f"{code(text, language)}</div>")
+        parts.append(f'<div class="sample" data-language="{language}"><div class="bar"><span>{api_samples.LANGUAGES[language]}</span>'
+                     f'<button class="copy" type="button">Copy</button></div>{code(text, language)}</div>')
+    parts.append(answer_example(contract, operation))
     return f'<aside class="samples" aria-label="Examples: {escape(operation.summary)}">{"".join(parts)}</aside>'
 
 
@@ -210,7 +221,7 @@ def operation_part(contract, operation, given):
     for what in ("summary", "description"):
         if not getattr(operation, what):
             fail(f"{operation.id} has no {what}")
-    shown = "" if given.get("page") else sample(operation, given)
+    shown = "" if given.get("page") else sample(contract, operation, given)
     method = operation.method.lower()
     return f"""<section class="operation" id="{operation.id}">
 <div class="text">

@@ -10,7 +10,7 @@ import { Empty, Icon, Loaded } from "../parts/basics.js";
 import { ChoiceField } from "../parts/filters.js";
 import { Copyable } from "../parts/copyable.js";
 
-const PAGES = [["/docs", "Reference", "Every operation, with a form to try it"], ["/openapi.json", "OpenAPI document", "For generators of clients"],
+const PAGES = [["/docs", "Reference", "Every operation, with examples for curl, Python and JavaScript"], ["/openapi.json", "OpenAPI document", "For generators of clients"],
   ["/metrics", "Metrics", "For Prometheus"], ["/readyz", "Readiness", "Whether it takes jobs, and what is wrong"], ["/livez", "Liveness", "Whether it answers"]];
 
 const KINDS = [["", "All"], ["job.", "Jobs"], ["job.progress", "Progress"], ["backend.", "ComfyUI"], ["queue.", "Queue"], ["snapshot", "Snapshots"]];

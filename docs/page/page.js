@@ -48,7 +48,7 @@ choose(languages.some((button) => button.dataset.language === kept()) ? kept() :
 
 /* Where the page is not served over https, browsers have no clipboard to write to: select the text instead. */
 async function copy(button) {
-  const text = button.parentElement.querySelector("code");
+  const text = button.closest(".sample").querySelector("code");
   try {
     await navigator.clipboard.writeText(text.textContent);
     button.textContent = "Copied";
