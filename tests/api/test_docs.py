@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import uuid
 
 import pytest
 import yaml
@@ -28,7 +29,8 @@ OPERATIONS = {operation["operationId"]: (method, path)
 SHOWN = [name for name, sample in SAMPLES.items() if not sample.get("page")]
 
 # What must be there before: a job of one's own to delete, to stop or to watch.
-FRESH = {"deleteJob": "ended", "cancelJob": "running", "getJobPreview": "running", "deleteAsset": "asset", "updateJob": "ended"}
+FRESH = {"deleteJob": "ended", "cancelJob": "running", "getJobPreview": "running", "deleteAsset": "asset", "updateJob": "ended",
+         "revokeKey": "key"}
 # A word of what comes back, beside that it is an answer at all.
 SAYS = {"getLiveness": "ok", "getMetrics": "comfygate_jobs", "submitJob": "succeeded", "retryJob": "succeeded", "getJob": "succeeded",
         "getJobEvents": "event: end", "getEvents": "next_after", "updateJob": "The one I like", "createAsset": "sha256",
@@ -60,6 +62,9 @@ class Place:
         if what == "asset":
             answer = self.stage.gateway.request("POST", "/v1/assets", body=files.picture(color=(1, 2, 3)), headers={"Content-Type": "image/png"})
             return {"ASSET": answer.json()["id"]}
+        if what == "key":
+            answer = self.stage.gateway.request("POST", "/v1/keys", json={"name": f"key-{uuid.uuid4().hex[:12]}", "role": "viewer"})
+            return {"KEY": answer.json()["id"]}
         if what == "ended":
             return {"JOB": self.stage.finish(self.stage.submit(graphs.picture()))["id"]}
         job = self.stage.submit(graphs.steps(100, 50, previews=True))
