@@ -1,6 +1,7 @@
 """How an example of schema/samples.yaml is written for curl, Python and JavaScript.
 
-Each text is whole: it runs as it stands where COMFYGATE_URL is set, and so are the ids that it names (JOB, OUTPUT, ASSET).
+Each text is whole: it runs as it stands where COMFYGATE_URL is set, and so are the ids that it names (JOB, OUTPUT, ASSET,
+DELIVERY).
 """
 import json
 import re

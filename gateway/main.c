@@ -19,11 +19,13 @@
 #include "cli/key_options.h"
 #include "engine/engine.h"
 #include "fetch/fetch.h"
+#include "fetch/receiver.h"
 #include "http/route.h"
 #include "http/server.h"
 #include "http/signed_link.h"
 #include "keys_command.h"
 #include "library/template_set.h"
+#include "webhook/courier.h"
 
 #define EXIT_USAGE  2
 #define STATUS_SIZE 200
@@ -38,6 +40,8 @@ struct gateway {
     struct rendition_cache *renditions;
     struct template_set *templates;
     struct fetch_policy *fetch;
+    struct receiver_policy *receivers;
+    struct courier *courier;
     struct hub *hub;
     struct event_feed *feed;
     struct metrics *metrics;
@@ -123,7 +127,9 @@ static enum errc start_engine(struct gateway *g, struct err *e)
                                  .blobs = g->blobs,
                                  .renditions = g->renditions,
                                  .pace = &g->pace,
-                                 .metrics = g->metrics};
+                                 .metrics = g->metrics,
+                                 .deliveries_due = courier_wake,
+                                 .deliveries_arg = g->courier};
     enum errc rc = ERR_NONE;
 
     g->hub = hub_new(g->config.server_max_waiters);
@@ -161,17 +167,24 @@ static enum errc open_metrics(struct gateway *g, struct err *e)
     return ERR_NONE;
 }
 
-/* What clients may have fetched; never from us or from a ComfyUI. */
+/* What clients may have fetched, and where they may have webhooks posted; never us or a ComfyUI. */
 static enum errc open_fetch(struct gateway *g, struct err *e)
 {
     size_t count = g->backends.count + 1;
     AUTO(free_ptr) const char **own = xcalloc(count, sizeof *own);
+    enum errc rc = ERR_NONE;
 
     own[0] = g->config.server_listen;
     for (size_t i = 0; i < g->backends.count; i++) {
         own[i + 1] = g->backends.item[i].url;
     }
-    return fetch_policy_new(&g->config, own, count, &g->fetch, e);
+    rc = fetch_policy_new(&g->config, own, count, &g->fetch, e);
+    return rc != ERR_NONE ? rc : receiver_policy_new(&g->config, own, count, &g->receivers, e);
+}
+
+static enum errc open_courier(struct gateway *g, struct err *e)
+{
+    return courier_new(&g->config, g->store, g->receivers, &g->courier, e);
 }
 
 static enum errc open_links(struct gateway *g, struct err *e)
@@ -188,6 +201,7 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .renditions = g->renditions,
                                .templates = g->templates,
                                .fetch = g->fetch,
+                               .receivers = g->receivers,
                                .hub = g->hub,
                                .feed = g->feed,
                                .inbox = engine_inbox(g->engine),
@@ -196,7 +210,10 @@ static enum errc start_http(struct gateway *g, struct err *e)
                                .pace = &g->pace,
                                .metrics = g->metrics};
 
-    return http_server_start(&parts, &g->http, e);
+    enum errc rc = http_server_start(&parts, &g->http, e);
+
+    /* Now that our own address is known. */
+    return rc != ERR_NONE ? rc : courier_start(g->courier, engine_inbox(g->engine), e);
 }
 
 /* Stops what was started, in the order that lets nothing wait for what is gone: no new connection,
@@ -208,6 +225,7 @@ static void stop(struct gateway *g)
     if (g->http != NULL) {
         http_server_quiesce(g->http);
     }
+    courier_stop(g->courier);
     if (g->engine != NULL) {
         engine_stop(g->engine, grace_ms);
     }
@@ -216,12 +234,14 @@ static void stop(struct gateway *g)
         event_feed_close(g->feed);
     }
     http_server_stop(g->http);
+    courier_free(g->courier);
     engine_free(g->engine);
     hub_free(g->hub);
     event_feed_free(g->feed);
     metrics_free(g->metrics);
     template_set_free(g->templates);
     fetch_policy_free(g->fetch);
+    receiver_policy_free(g->receivers);
     signed_links_close(g->links);
     key_uses_free(g->key_uses);
     rendition_cache_close(g->renditions);
@@ -245,6 +265,7 @@ static void look_around(struct gateway *g)
 {
     struct process_use use = process_use_now();
     struct blobs_usage files = blobs_count(g->blobs, COUNT_FILES_MS);
+    struct courier_counts webhooks = courier_counts(g->courier);
 
     metrics_set(g->metrics, METRIC_CPU, 0, use.cpu_us);
     set_if_known(g, METRIC_RESIDENT, use.resident_bytes);
@@ -254,6 +275,12 @@ static void look_around(struct gateway *g)
     set_if_known(g, METRIC_FREE_BYTES, blobs_free_bytes(g->blobs));
     set_if_known(g, METRIC_STORE_BYTES, store_size_bytes(g->store));
     metrics_set(g->metrics, METRIC_FREE_NEEDED, 0, g->config.storage_min_free_mb << 20);
+    metrics_set(g->metrics, METRIC_WEBHOOKS_DELIVERED, 0, webhooks.delivered);
+    metrics_set(g->metrics, METRIC_WEBHOOK_FAILURES, 0, webhooks.failed_tries);
+    metrics_set(g->metrics, METRIC_WEBHOOKS_GIVEN_UP, 0, webhooks.given_up);
+    metrics_set(g->metrics, METRIC_WEBHOOKS_GONE, 0, webhooks.gone);
+    metrics_set(g->metrics, METRIC_WEBHOOKS_PENDING, 0, webhooks.pending);
+    metrics_set(g->metrics, METRIC_WEBHOOK_OLDEST, 0, webhooks.oldest_ms * 1000);
     if (files.is_whole) {
         metrics_set(g->metrics, METRIC_FILES, 0, files.files);
         metrics_set(g->metrics, METRIC_FILES_BYTES, 0, files.bytes);
@@ -297,8 +324,8 @@ static void wait_for_signal(struct gateway *g)
 static enum errc start(struct gateway *g, int argc, char **argv, struct err *e)
 {
     static enum errc (*const STEP[])(struct gateway *, struct err *) = {
-        open_metrics, open_store, open_blobs,   open_renditions, open_templates,
-        open_fetch,   open_links, start_engine, start_http};
+        open_metrics, open_store,   open_blobs, open_renditions, open_templates,
+        open_fetch,   open_courier, open_links, start_engine,    start_http};
     enum errc rc = load_settings(g, argc, argv, e);
 
     for (size_t i = 0; i < COUNT_OF(STEP) && rc == ERR_NONE; i++) {

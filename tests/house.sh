@@ -94,6 +94,7 @@ check_includes() {
     may_use cli 'base|core|cli'
     may_use imaging 'base|imaging'
     may_use fetch 'base|fetch'
+    may_use webhook 'base|core|bridge|store|net|fetch|webhook'
     may_use wire 'base|wire' discord-adapter
     may_use link 'base|net|wire|link' discord-adapter
     { grep -E '^discord-adapter/bot/[^:]*:[0-9]*: *# *include *"' "$CODE" || true; } |

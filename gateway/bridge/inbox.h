@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "core/api_key.h"
 #include "core/arrival.h"
+#include "core/delivery.h"
 #include "core/job.h"
 #include "core/preference.h"
 #include "core/submit.h"
@@ -36,6 +37,8 @@ enum cmd_kind {
     CMD_PREFERENCE_PUT,
     CMD_PREFERENCE_DELETE,
     CMD_HOLD,
+    CMD_DELIVERY_RESULT, /* how a try to deliver a webhook has ended */
+    CMD_REDELIVER,       /* one is to be tried again now */
     CMD_KEY_PUT,
     CMD_KEY_REVOKE,
     CMD_REFRESH_NODES /* every ComfyUI is asked anew what it has; answered before they are */
@@ -47,7 +50,7 @@ struct cmd {
     void (*done)(struct cmd *c); /* on the engine; afterwards the engine does not touch c */
 
     /* What is asked. Everything pointed to is borrowed until done(). */
-    struct id job;                 /* CANCEL, PATCH, DELETE */
+    struct id job;                 /* CANCEL, PATCH, DELETE, REDELIVER */
     const char *request_id;        /* of who asks, for the log; NULL = none */
     const char *owner;             /* whose things may be touched; NULL = all */
     const char *actor;             /* who asks, and owns what is made; NULL = there are no keys */
@@ -64,8 +67,10 @@ struct cmd {
     int64_t hold_since;           /* HOLD, KEY_REVOKE: now, wall clock */
     const struct api_key *key;    /* KEY_PUT */
     struct id key_id;             /* KEY_REVOKE, at `hold_since` */
-    bool if_there;                /* PREFERENCE_PUT: only in the place of another */
-    bool if_new;                  /* PREFERENCE_PUT: only where there is none */
+    const struct delivery_result *delivery; /* DELIVERY_RESULT */
+    struct id delivery_id;                  /* REDELIVER */
+    bool if_there;                          /* PREFERENCE_PUT: only in the place of another */
+    bool if_new;                            /* PREFERENCE_PUT: only where there is none */
 
     /* What came of it. */
     enum errc result; /* ERR_NONE, NOT_FOUND, JOB_ACTIVE, JOB_NOT_WAITING, PRECONDITION_FAILED,

@@ -151,6 +151,9 @@ void job_row_clear(struct job_row *row)
     free(row->seed);
     free(row->primary_node);
     free(row->trace_id);
+    free(row->webhook_url);
+    free(row->webhook_events_json);
+    free(row->webhook_secret);
     free(row->backend);
     job_error_clear(&row->error);
     *row = (struct job_row){0};
@@ -170,6 +173,9 @@ void job_row_copy(struct job_row *dst, const struct job_row *src)
     dst->seed = xstrdup_or_null(src->seed);
     dst->primary_node = xstrdup_or_null(src->primary_node);
     dst->trace_id = xstrdup_or_null(src->trace_id);
+    dst->webhook_url = xstrdup_or_null(src->webhook_url);
+    dst->webhook_events_json = xstrdup_or_null(src->webhook_events_json);
+    dst->webhook_secret = xstrdup_or_null(src->webhook_secret);
     dst->backend = xstrdup_or_null(src->backend);
     dst->error = (struct job_error){
         .code = src->error.code,

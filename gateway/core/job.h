@@ -72,6 +72,11 @@ struct job_row {
     bool is_starred;     /* never removed because of its age */
     char *trace_id;      /* of the trace that its submission belonged to (base/trace.h) */
     int trace_flags;
+    char *
+        webhook_url; /* where its events are posted; NULL = nowhere, and then the next two are NULL */
+    char *webhook_events_json; /* which: an array of words of event.def */
+    char *
+        webhook_secret; /* what they are signed with, as the client wrote it; NULL = the gateway's. Never shown */
 
     int64_t created_at; /* wall clock, ms; 0 = not yet, like all times below */
     int64_t started_at; /* of the attempt that ran last */

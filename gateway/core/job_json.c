@@ -104,6 +104,18 @@ static void write_urls(struct json_out *o, struct id job)
     jo_end(o);
 }
 
+static void write_webhook(struct json_out *o, const struct job_row *row)
+{
+    if (row->webhook_url == NULL) {
+        jo_null(o, "webhook");
+        return;
+    }
+    jo_obj(o, "webhook");
+    jo_str(o, "url", row->webhook_url);
+    jo_raw(o, "events", span_of(row->webhook_events_json));
+    jo_end(o);
+}
+
 static void write_outputs(struct json_out *o, const struct job_outputs *outputs)
 {
     jo_arr(o, "outputs");
@@ -154,6 +166,7 @@ void job_json(struct json_out *o, const char *key, const struct job_view *view)
     write_outputs(o, view->outputs);
     write_error(o, row);
     jo_raw(o, "warnings", span_of(row->warnings_json));
+    write_webhook(o, row);
     write_metrics(o, row);
     write_urls(o, row->id);
     jo_end(o);

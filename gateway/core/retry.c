@@ -57,6 +57,15 @@ static void read_input(struct retry *r, json_ref value, struct err *e)
     r->input = value;
 }
 
+static void read_webhook(struct retry *r, json_ref value, struct err *e)
+{
+    r->has_webhook = true;
+    if (json_type(r->doc, value) != JSON_NULL &&
+        webhook_read(r->doc, value, &r->webhook, e) != ERR_NONE) {
+        r->has_webhook = false; /* and nothing is made of it */
+    }
+}
+
 enum errc retry_parse(struct span body, struct json_limits limits, struct retry *out, struct err *e)
 {
     enum errc rc = ERR_NONE;
@@ -77,6 +86,8 @@ enum errc retry_parse(struct span body, struct json_limits limits, struct retry 
             read_seed(out, m, e);
         } else if (json_key_is(out->doc, m, "input")) {
             read_input(out, m, e);
+        } else if (json_key_is(out->doc, m, "webhook")) {
+            read_webhook(out, m, e);
         } else {
             unknown(out->doc, m, e);
         }
@@ -87,6 +98,7 @@ enum errc retry_parse(struct span body, struct json_limits limits, struct retry 
 void retry_clear(struct retry *r)
 {
     json_free_ptr(&r->doc);
+    webhook_clear(&r->webhook);
 }
 
 bool retry_is_change(const struct retry *r)

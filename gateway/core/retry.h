@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "core/job.h"
+#include "core/webhook.h"
 
 enum retry_seed { RETRY_SEED_SAME, RETRY_SEED_RANDOM, RETRY_SEED_GIVEN };
 
@@ -19,10 +20,12 @@ struct retry {
     char seed_text[24];   /* decimal, when given */
     struct json_doc *doc; /* borrows the body */
     json_ref input;       /* a merge patch (RFC 7396); JSON_NONE = no change */
+    bool has_webhook;     /* another than the parent's; its url NULL = none */
+    struct webhook webhook;
 };
 
-/* Reads {"seed"?: "same" | "random" | integer, "input"?: object}; no body is the same as {}. All faults
- * go to e. *out is the caller's, to be cleared, also on failure; the body must outlive it. */
+/* Reads {"seed"?: "same" | "random" | integer, "input"?: object, "webhook"?: object | null}; no body is the same
+ * as {}. All faults go to e. *out is the caller's, to be cleared, also on failure; the body must outlive it. */
 enum errc retry_parse(struct span body, struct json_limits limits, struct retry *out, struct err *e)
     MUST_CHECK;
 void retry_clear(struct retry *r);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "core/graph.h"
 #include "core/submit_read.h"
+#include "core/webhook.h"
 
 #define BACKEND_MAX  64
 #define TEMPLATE_MAX 64
@@ -125,6 +126,15 @@ static void read_backend(struct intake *in, json_ref value)
     }
 }
 
+static void read_webhook(struct intake *in, json_ref value)
+{
+    AUTO(webhook_clear) struct webhook webhook = {.url = NULL};
+
+    if (webhook_read(in->doc, value, &webhook, in->e) == ERR_NONE) {
+        webhook_move(&webhook, &in->submission->row);
+    }
+}
+
 static void read_dry_run(struct intake *in, json_ref value)
 {
     if (!json_bool(in->doc, value, &in->submission->is_dry_run)) {
@@ -145,6 +155,7 @@ static const struct member submission_members[] = {
     {"timeout_seconds", read_timeout},
     {"max_attempts", read_max_attempts},
     {"backend", read_backend},
+    {"webhook", read_webhook},
     {"dry_run", read_dry_run},
     {NULL, NULL},
 };
@@ -226,4 +237,7 @@ void job_retry_row(const struct job_row *from, int64_t now, struct job_row *out)
     xreplace(&out->input_json, from->input_json);
     xreplace(&out->seed, from->seed);
     xreplace(&out->primary_node, from->primary_node);
+    xreplace(&out->webhook_url, from->webhook_url);
+    xreplace(&out->webhook_events_json, from->webhook_events_json);
+    xreplace(&out->webhook_secret, from->webhook_secret);
 }

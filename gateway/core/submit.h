@@ -35,7 +35,7 @@ struct submission {
  * The submission is the caller's, to be cleared, also on failure. Other members: title
  * (1..200 characters), tags (up to 32 distinct strings of 1..64 bytes), metadata (up to 32 keys of 1..64 and
  * values of up to 1024 bytes, strings), priority -100..100, deadline_seconds 1..604800, timeout_seconds 1..604800,
- * max_attempts 1..5, backend (string 1..64), parent_id (an id), dry_run (boolean). */
+ * max_attempts 1..5, backend (string 1..64), parent_id (an id), webhook (webhook.h), dry_run (boolean). */
 enum errc submission_parse(struct span body, const struct submit_limits *limits, int64_t now,
                            struct submission *out, struct err *e) MUST_CHECK;
 void submission_clear(struct submission *s);

@@ -27,6 +27,7 @@ static void refuse_by_store(struct cmd *c, enum st st)
         refuse(c, ERR_NOT_FOUND,
                c->kind == CMD_ASSET_DELETE        ? "There is no asset of this id."
                : c->kind == CMD_PREFERENCE_DELETE ? "There is no preference of this key."
+               : c->kind == CMD_REDELIVER         ? "This job has no delivery of this id."
                                                   : "There is no job of this id.");
         return;
     case ST_FULL:
@@ -169,9 +170,13 @@ void commands_collect(struct engine *e)
         case CMD_PREFERENCE_PUT:
         case CMD_PREFERENCE_DELETE:
         case CMD_HOLD:
+        case CMD_DELIVERY_RESULT:
         case CMD_KEY_PUT:
         case CMD_KEY_REVOKE:
             break; /* all is done in the transaction */
+        case CMD_REDELIVER:
+            (void)find(e, c);
+            break;
         case CMD_REFRESH_NODES:
             refresh_nodes(e, c);
             break;
@@ -295,6 +300,18 @@ static enum st write_delete(struct engine *e, struct cmd *c)
     return st == ST_NONE ? ST_OK : st;
 }
 
+static enum st write_delivery(struct engine *e, struct cmd *c) ON_ENGINE;
+static enum st write_delivery(struct engine *e, struct cmd *c)
+{
+    enum st st = delivery_write(e, c);
+
+    if (st == ST_NONE) {
+        refuse_by_store(c, st);
+        return ST_OK;
+    }
+    return st;
+}
+
 static enum st write_command(struct engine *e, struct cmd *c) ON_ENGINE;
 static enum st write_command(struct engine *e, struct cmd *c)
 {
@@ -311,6 +328,9 @@ static enum st write_command(struct engine *e, struct cmd *c)
         return write_preference(e, c);
     case CMD_HOLD:
         return hold_write(e, c);
+    case CMD_DELIVERY_RESULT:
+    case CMD_REDELIVER:
+        return write_delivery(e, c);
     case CMD_KEY_PUT:
     case CMD_KEY_REVOKE:
         return keys_write(e, c);
@@ -366,6 +386,9 @@ static void settle(struct engine *e, struct cmd *c)
         log_info("job_deleted", LOG_S("job", c->job.text), LOG_S("request_id", c->request_id));
     } else if (c->kind == CMD_HOLD) {
         hold_settle(e, c);
+    } else if (c->kind == CMD_REDELIVER) {
+        log_info("webhook_redelivery_asked", LOG_S("job", c->job.text),
+                 LOG_S("delivery", c->delivery_id.text), LOG_S("request_id", c->request_id));
     } else if (c->kind == CMD_KEY_PUT || c->kind == CMD_KEY_REVOKE) {
         keys_settle(c);
     }

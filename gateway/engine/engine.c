@@ -71,6 +71,8 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->feed = parts->feed;
     e->pace = parts->pace;
     e->metrics = parts->metrics;
+    e->deliveries_due = parts->deliveries_due;
+    e->deliveries_arg = parts->deliveries_arg;
     list_init(&e->live);
     list_init(&e->dirty);
     list_init(&e->commands);

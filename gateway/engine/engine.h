@@ -37,6 +37,9 @@ struct engine_parts {
     struct event_feed *feed;
     struct pace_of_queue *pace;
     struct metrics *metrics;
+    /* Called after a commit that has made webhooks due, on the engine; must not block. NULL = nobody sends them. */
+    void (*deliveries_due)(void *arg);
+    void *deliveries_arg;
 };
 
 /* Makes the engine and its inbox; nothing runs yet. Main thread. */

@@ -81,12 +81,15 @@ static enum st write_job(struct engine *e, enum event_type type, const struct jo
 static enum st write_job(struct engine *e, enum event_type type, const struct job_row *row,
                          struct span data)
 {
-    return write(e, &(struct event_row){.type = type,
-                                        .job = row->id,
-                                        .owner = row->owner,
-                                        .at = clock_wall_ms(),
-                                        .data = data,
-                                        .metadata = span_of(row->metadata_json)});
+    struct event_row event = {.type = type,
+                              .job = row->id,
+                              .owner = row->owner,
+                              .at = clock_wall_ms(),
+                              .data = data,
+                              .metadata = span_of(row->metadata_json)};
+    enum st st = write(e, &event);
+
+    return st == ST_OK ? deliveries_write(e, row, &event) : st;
 }
 
 enum st events_write_arrival(struct engine *e, const struct arrival *n)
@@ -163,6 +166,7 @@ bool events_are_due(const struct engine *e, int64_t mono)
 
 void events_settle(struct engine *e, enum st committed, int64_t mono)
 {
+    deliveries_settle(e, committed);
     if (committed == ST_OK) {
         e->told.committed = e->told.count;
     } else {
@@ -262,6 +266,7 @@ void events_publish(struct engine *e, int64_t mono)
     }
     e->told.count = 0;
     e->told.committed = 0;
+    deliveries_publish(e);
     tell_holds(e);
     list_each(node, next, &e->live) {
         struct live_job *j = container_of(node, struct live_job, in_engine);

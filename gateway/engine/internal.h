@@ -15,6 +15,7 @@
  *   collect.c   fetching outputs
  *   retention.c what is past its time goes
  *   events.c    what those who listen are told
+ *   deliveries.c  which of it is posted to webhooks
  *   measure.c   what is counted
  */
 #ifndef CG_ENGINE_INTERNAL_H
@@ -175,6 +176,7 @@ struct retention {
     int stripped_jobs; /* that have lost their outputs */
     int assets;
     int events;
+    int deliveries;
     size_t touched_count;
     struct id touched[RETENTION_BATCH];
 };
@@ -184,8 +186,10 @@ struct told {
     struct event *item;
     size_t count;
     size_t capacity;
-    size_t committed; /* of them */
-    struct buf data;  /* of the one that is being written */
+    size_t committed;     /* of them */
+    int deliveries;       /* that the open transaction has made due */
+    bool is_delivery_due; /* and a committed one */
+    struct buf data;      /* of the one that is being written */
 };
 
 struct engine {
@@ -197,6 +201,8 @@ struct engine {
     struct event_feed *feed;
     struct pace_of_queue *pace;
     struct metrics *metrics;
+    void (*deliveries_due)(void *arg);
+    void *deliveries_arg;
     struct estimate *estimate; /* NULL before the start */
     struct inbox *inbox;
     struct store *store;
@@ -407,6 +413,16 @@ void events_settle(struct engine *e, enum st committed, int64_t mono) ON_ENGINE;
 /* Tells what was committed; then what passes. After all else that the turn publishes: who begins to listen
  * takes first its place among the events, then a look. */
 void events_publish(struct engine *e, int64_t mono) ON_ENGINE;
+
+/* deliveries.c */
+/* In the transaction of the event, which has been inserted. */
+enum st deliveries_write(struct engine *e, const struct job_row *job, const struct event_row *row)
+    ON_ENGINE;
+/* In the turn's transaction: how a try has ended, or that one is asked for. ST_NONE = there is no such delivery. */
+enum st delivery_write(struct engine *e, const struct cmd *c) ON_ENGINE;
+/* What became of the transaction, and behind it: wakes who sends. */
+void deliveries_settle(struct engine *e, enum st committed) ON_ENGINE;
+void deliveries_publish(struct engine *e) ON_ENGINE;
 
 /* measure.c */
 /* Counts one; NULL is a backend that is not in the settings any more. */

@@ -1,4 +1,4 @@
-/* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets, events.
+/* retention.c - what is past its time goes: jobs that have ended, outputs of jobs that stay, assets, events, webhooks that were delivered or given up.
  *
  * A transaction of its own, after the turn's: what a submission of the turn has named is used by then, and
  * stays; and when it fails, nothing that users asked for fails with it. A job that the turn touches is left
@@ -156,8 +156,12 @@ static enum st remove_events(struct engine *e)
     enum st st = ST_OK;
 
     if (hours > 0) {
-        st = store_events_expire(e->writer, clock_wall_ms() - hours * HOUR_MS, EVENTS_BATCH,
-                                 &e->retention.events);
+        int64_t before = clock_wall_ms() - hours * HOUR_MS;
+
+        st = store_events_expire(e->writer, before, EVENTS_BATCH, &e->retention.events);
+        if (st == ST_OK) {
+            st = store_deliveries_expire(e->writer, before, EVENTS_BATCH, &e->retention.deliveries);
+        }
     }
     return st;
 }
@@ -180,7 +184,8 @@ static enum st write_all(struct engine *e)
     if (p.st == ST_OK) {
         p.st = keys_write_uses(e);
     }
-    if (p.found >= BATCH || e->retention.events >= EVENTS_BATCH) {
+    if (p.found >= BATCH || e->retention.events >= EVENTS_BATCH ||
+        e->retention.deliveries >= EVENTS_BATCH) {
         e->retention.due_mono_ms = 0;
     }
     return p.st;
@@ -199,10 +204,10 @@ static void tell(struct engine *e)
     if (r->events > 0 && store_events_range(e->writer, &oldest, &newest) == ST_OK) {
         event_feed_forgotten(e->feed, oldest);
     }
-    if (r->jobs + r->stripped_jobs + r->assets + r->events > 0) {
+    if (r->jobs + r->stripped_jobs + r->assets + r->events + r->deliveries > 0) {
         log_info("retention_removed", LOG_I("jobs", r->jobs),
                  LOG_I("jobs_without_outputs", r->stripped_jobs), LOG_I("assets", r->assets),
-                 LOG_I("events", r->events));
+                 LOG_I("events", r->events), LOG_I("deliveries", r->deliveries));
     }
 }
 

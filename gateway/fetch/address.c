@@ -190,13 +190,14 @@ static bool read_net(char *text, struct address_net *out)
     return (slash == NULL || read_bits(slash + 1, out->bits, &out->bits)) && is_whole(out);
 }
 
-static enum errc add_net(struct address_nets *nets, struct span part, struct err *e)
+static enum errc add_net(const char *setting, struct address_nets *nets, struct span part,
+                         struct err *e)
 {
     char text[NET_MAX_LEN];
     struct address_net net;
 
     if (nets->count >= NETS_MAX) {
-        return err_set(e, ERR_INVALID_PARAMETER, "fetch_allow: more than %u networks", NETS_MAX);
+        return err_set(e, ERR_INVALID_PARAMETER, "%s: more than %u networks", setting, NETS_MAX);
     }
     if (part.len < sizeof text) {
         memcpy(text, part.ptr, part.len);
@@ -204,7 +205,7 @@ static enum errc add_net(struct address_nets *nets, struct span part, struct err
     }
     if (part.len >= sizeof text || strlen(text) != part.len || !read_net(text, &net)) {
         return err_set(e, ERR_INVALID_PARAMETER,
-                       "fetch_allow: \"%.*s\" is not a network, such as 10.1.0.0/16 or fd00:1::/64",
+                       "%s: \"%.*s\" is not a network, such as 10.1.0.0/16 or fd00:1::/64", setting,
                        (int)(part.len < NET_MAX_LEN ? part.len : NET_MAX_LEN), part.ptr);
     }
     nets->item = xrealloc(nets->item, (nets->count + 1) * sizeof nets->item[0]);
@@ -212,14 +213,15 @@ static enum errc add_net(struct address_nets *nets, struct span part, struct err
     return ERR_NONE;
 }
 
-enum errc address_nets_parse(const char *text, struct address_nets *out, struct err *e)
+enum errc address_nets_parse(const char *setting, const char *text, struct address_nets *out,
+                             struct err *e)
 {
     AUTO(address_nets_clear) struct address_nets nets = {NULL, 0};
     struct span part = SPAN_NONE;
     enum errc rc = ERR_NONE;
 
     while (rc == ERR_NONE && comma_next(&text, &part)) {
-        rc = add_net(&nets, part, e);
+        rc = add_net(setting, &nets, part, e);
     }
     if (rc == ERR_NONE) {
         *out = nets;

@@ -29,7 +29,7 @@ struct address {
     unsigned char byte[ADDRESS_BYTES]; /* in network order, zero behind the end */
 };
 
-/* The setting fetch_allow, read. */
+/* The setting fetch_allow or webhook_allow, read. */
 struct address_nets {
     struct address_net {
         struct address first;
@@ -58,9 +58,10 @@ bool address_from_socket(const struct sockaddr *sa, size_t len, struct address *
 bool address_from_text(const char *text, struct address *out) MUST_CHECK;
 
 /* Comma separated networks ("10.1.0.0/16,fd00:1::/64"; one address without a length is itself);
- * blanks around them and an empty text are fine. INVALID_PARAMETER with a sentence that names the
- * faulty part; bits beyond the length must be zero. The caller clears out. */
-enum errc address_nets_parse(const char *text, struct address_nets *out, struct err *e) MUST_CHECK;
+ * blanks around them and an empty text are fine. INVALID_PARAMETER with a sentence that names the `setting`
+ * and the faulty part; bits beyond the length must be zero. The caller clears out. */
+enum errc address_nets_parse(const char *setting, const char *text, struct address_nets *out,
+                             struct err *e) MUST_CHECK;
 void address_nets_clear(struct address_nets *nets);
 
 /* Whether the list names the address, as it is or as the IPv4 address that it carries. */

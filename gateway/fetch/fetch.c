@@ -415,7 +415,7 @@ enum errc fetch_policy_new(const struct config *config, const char *const *own, 
     p->timeout_ms = config->fetch_timeout_ms;
     p->rules.is_http_allowed = strcmp(config->fetch_http, "on") == 0;
     p->rules.allow = &p->allow;
-    rc = address_nets_parse(config->fetch_allow, &p->allow, e);
+    rc = address_nets_parse("fetch_allow", config->fetch_allow, &p->allow, e);
     if (rc == ERR_NONE) {
         rc = url_ports_parse(config->fetch_ports, &p->rules, e);
     }

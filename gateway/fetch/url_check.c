@@ -183,7 +183,7 @@ static bool is_name(const char *host)
 static enum errc check_address(const struct url_rules *rules, const struct address *a,
                                struct err *e)
 {
-    if (rules->allow == NULL || !address_in_nets(a, rules->allow)) {
+    if (!rules->is_any_address && (rules->allow == NULL || !address_in_nets(a, rules->allow))) {
         return refuse(e, "The URL must name its host; an IP address is not allowed.");
     }
     return ERR_NONE;
@@ -233,7 +233,7 @@ static enum errc check_port(const struct url_rules *rules, CURLU *url, struct ur
         return say_fault(CURLUE_BAD_PORT_NUMBER, e);
     }
     out->port = (uint16_t)port;
-    if (port == (out->is_https ? PORT_HTTPS : PORT_HTTP)) {
+    if (rules->is_any_port || port == (out->is_https ? PORT_HTTPS : PORT_HTTP)) {
         return ERR_NONE;
     }
     for (size_t i = 0; i < rules->port_count; i++) {

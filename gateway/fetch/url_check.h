@@ -23,6 +23,8 @@
 
 struct url_rules {
     bool is_http_allowed;
+    bool is_any_port;    /* then those below mean nothing */
+    bool is_any_address; /* may stand in place of a name; what it is has to be judged elsewhere */
     const struct address_nets *allow; /* addresses that may stand in place of a name */
     uint16_t port[URL_PORTS_MAX];     /* besides 443, and 80 with http */
     size_t port_count;

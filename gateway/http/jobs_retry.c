@@ -68,6 +68,9 @@ static enum errc make(struct request *r, struct submission *job, struct buf *tex
     }
     job_retry_row(&parent, clock_wall_ms(), &job->row);
     job->has_max_attempts = true;
+    if (retry.has_webhook) {
+        webhook_move(&retry.webhook, &job->row);
+    }
     if (parent.template_name != NULL) {
         return change_input(r, &retry, &parent, text, job, e);
     }

@@ -217,12 +217,31 @@ static void check_parent(struct request *r, const struct job_row *row, struct er
     }
 }
 
+/* The retry of a job brings its parent's webhook, and what is allowed may have changed meanwhile. */
+static void check_webhook(struct request *r, const struct job_row *row, struct err *e)
+{
+    AUTO(free_ptr) struct err *why = xcalloc(1, sizeof *why);
+    struct url_target target;
+
+    if (row->webhook_url == NULL) {
+        return;
+    }
+    if (receiver_check(r->parts->receivers, row->webhook_url, &target, why) != ERR_NONE) {
+        (void)err_at(e, why->code, "/webhook/url", err_code(why->code), "%s", why->detail);
+    }
+    if (row->webhook_secret == NULL && r->parts->config->webhook_secret[0] == '\0') {
+        (void)err_at(e, ERR_VALIDATION_ERROR, "/webhook/secret", "required",
+                     "is needed: this gateway has no setting webhook_secret to sign with");
+    }
+}
+
 static enum MHD_Result made(struct request *r)
 {
     struct making *n = r->op;
 
     check_backend(r, &n->job.row, n->problems);
     check_parent(r, &n->job.row, n->problems);
+    check_webhook(r, &n->job.row, n->problems);
     if (n->job.is_dry_run) {
         return dry_run_answer(r, &n->job, n->problems);
     }

@@ -61,8 +61,10 @@ enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *tex
     }
     bytes = bytes_from_buf(text);
     response = reply_bytes(bytes, JSON_TYPE);
-    reply_header(response, MHD_HTTP_HEADER_ETAG, etag);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_REVALIDATE);
+    if (etag != NULL) {
+        reply_header(response, MHD_HTTP_HEADER_ETAG, etag);
+        reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_REVALIDATE);
+    }
     if (last != NULL) {
         add_link(r, response, path, cursor);
     }

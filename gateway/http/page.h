@@ -20,7 +20,7 @@ enum page_of { PAGE_OF_VIEWS, PAGE_OF_ROWS }; /* as bridge/job_memo.h counts the
 void page_etag(struct request *r, enum page_of what, char out[PAGE_ETAG_SIZE]);
 
 /* Ends the page and sends it, with its ETag and with a Link header when there is more behind `last`. `path` is the list's
- * own. Takes the contents of text, to which o writes. */
+ * own. `etag` NULL: what it shows changes unseen, and nobody may keep it. Takes the contents of text, to which o writes. */
 enum MHD_Result page_send(struct request *r, struct json_out *o, struct buf *text, const char *path,
                           const struct id *last, const char *etag);
 

@@ -173,6 +173,9 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
         rc = fetch_policy_add_own(parts->fetch, s->url, e);
     }
     if (rc == ERR_NONE) {
+        rc = receiver_policy_add_own(parts->receivers, s->url, e);
+    }
+    if (rc == ERR_NONE) {
         s->offload = offload_new((size_t)parts->config->server_helpers, OFFLOAD_WAITING);
         rc = s->offload != NULL
                  ? start_daemon(s, e)

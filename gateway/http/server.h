@@ -19,6 +19,7 @@
 #include "bridge/pace.h"
 #include "core/backend_list.h"
 #include "fetch/fetch.h"
+#include "fetch/receiver.h"
 #include "library/template_set.h"
 #include "store/blob.h"
 #include "store/rendition_cache.h"
@@ -35,7 +36,8 @@ struct http_parts {
     struct blobs *blobs;
     struct rendition_cache *renditions;
     struct template_set *templates;
-    struct fetch_policy *fetch; /* learns here which port is the gateway's own */
+    struct fetch_policy *fetch;        /* learns here which port is the gateway's own */
+    struct receiver_policy *receivers; /* so does this */
     struct hub *hub;
     struct event_feed *feed;
     struct inbox *inbox;

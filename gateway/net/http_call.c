@@ -161,9 +161,11 @@ static void tell(struct http_call *c)
     struct http_result result = {.end = end_of(c), .sink_error = c->sink_error, .call = c};
     long status = 0;
 
-    if (result.end == HTTP_ANSWERED) {
+    if (result.end == HTTP_ANSWERED || result.end == HTTP_TOO_LARGE) {
         (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
         result.status = (int)status;
+    }
+    if (result.end == HTTP_ANSWERED) {
         result.body = buf_span(&c->answer);
     }
     result.reason = reason_of(c, result.end);
@@ -331,6 +333,10 @@ struct http_call *http_start(struct http_client *h, const struct http_request *r
     c->answer = BUF_INIT(request->sink != NULL ? ERROR_BODY_MAX : (size_t)request->max_bytes);
     if (request->sink != NULL) {
         c->sink = *request->sink;
+    }
+    if (request->guard != NULL) {
+        bug_if(!request->is_alone);
+        c->guard = *request->guard;
     }
     (void)curl_easy_setopt(c->curl, CURLOPT_PRIVATE, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_data);

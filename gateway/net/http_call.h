@@ -21,6 +21,7 @@
 
 struct http_client;
 struct http_call;
+struct sockaddr;
 
 enum http_end {
     HTTP_ANSWERED,   /* status and body are there, whole */
@@ -32,7 +33,7 @@ enum http_end {
 
 struct http_result {
     enum http_end end;
-    int status;         /* of HTTP_ANSWERED */
+    int status;         /* of HTTP_ANSWERED and HTTP_TOO_LARGE; else 0 */
     struct span body;   /* borrowed during done(); what went to a sink is not in it */
     const char *reason; /* in words, for anything but HTTP_ANSWERED, else ""; borrowed */
     enum errc sink_error;
@@ -51,6 +52,13 @@ struct http_part {
     struct span data;
     int fd; /* > 0: the part is this file from its beginning, taken by the call; else `data` */
     int64_t size; /* of the file, in bytes. One that has become shorter ends the call */
+};
+
+/* Asked about each address that is about to be connected to, after the name was resolved; false refuses it, and
+ * with all of them the call ends with HTTP_NOT_SENT. */
+struct http_guard {
+    bool (*may_connect)(void *arg, const struct sockaddr *to, size_t len);
+    void *arg; /* borrowed until done() */
 };
 
 /* Where the body of a 200 or 206 goes instead of into memory, piece by piece as it comes. Of other
@@ -75,8 +83,9 @@ struct http_request {
     int64_t stall_ms;   /* silence (under 1 KiB/s), in whole seconds, that ends it; 0 = none. One of
                            the two is needed, but for is_endless */
     int64_t max_bytes;  /* ceiling of what is kept in memory or given to the sink */
-    const struct http_sink *sink; /* NULL = none; its arg is borrowed until done() */
-    bool is_alone;                /* on a connection of its own, before and after */
+    const struct http_sink *sink;   /* NULL = none; its arg is borrowed until done() */
+    const struct http_guard *guard; /* NULL = none. Only with is_alone */
+    bool is_alone;                  /* on a connection of its own, before and after */
     bool is_endless; /* a stream, for a sink: neither timeout nor stall nor ceiling. Its caller
                         watches for silence, before the first piece too */
     void (*done)(void *arg, const struct http_result *result); /* once, never within http_start */

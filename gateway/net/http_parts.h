@@ -41,7 +41,8 @@ struct http_call {
     size_t file_count;
     int64_t max_bytes;
     int64_t received;
-    struct http_sink sink; /* write NULL = none */
+    struct http_sink sink;   /* write NULL = none */
+    struct http_guard guard; /* may_connect NULL = none */
     bool is_endless;
     void (*done)(void *arg, const struct http_result *result);
     void *arg;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -199,12 +200,32 @@ static void set_content(struct http_call *c, const struct http_request *request)
     }
 }
 
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct http_call *c = arg;
+
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        !c->guard.may_connect(c->guard.arg, &to->addr, to->addrlen)) {
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+static void set_guard(struct http_call *c)
+{
+    if (c->guard.may_connect != NULL) {
+        (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
+    }
+}
+
 void http_call_prepare(struct http_call *c, const struct http_request *request)
 {
     set_common(c, request->url);
     set_times(c, request);
     set_headers(c, request);
     set_content(c, request);
+    set_guard(c);
     if (request->is_alone) {
         (void)curl_easy_setopt(c->curl, CURLOPT_FRESH_CONNECT, 1L);
         (void)curl_easy_setopt(c->curl, CURLOPT_FORBID_REUSE, 1L);

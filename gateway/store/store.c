@@ -363,6 +363,49 @@ enum st store_events(struct store_reader *r, struct id job, int64_t after, int l
     return r->ops->events(r, job, after, limit, visit, arg);
 }
 
+enum st store_delivery_insert(struct store_writer *w, const struct delivery_new *d)
+{
+    return w->ops->delivery_insert(w, d);
+}
+
+enum st store_delivery_result(struct store_writer *w, const struct delivery_result *result)
+{
+    return w->ops->delivery_result(w, result);
+}
+
+enum st store_delivery_again(struct store_writer *w, struct id job, struct id delivery, int64_t now)
+{
+    return w->ops->delivery_again(w, job, delivery, now);
+}
+
+enum st store_deliveries_expire(struct store_writer *w, int64_t before, int limit, int *removed)
+{
+    return w->ops->deliveries_expire(w, before, limit, removed);
+}
+
+enum st store_deliveries_host(struct store_reader *r, const char *after, struct buf *out)
+{
+    return r->ops->deliveries_host(r, after, out);
+}
+
+enum st store_deliveries_due(struct store_reader *r, const char *host, int64_t now, int limit,
+                             void (*visit)(void *arg, const struct delivery_due *d), void *arg)
+{
+    return r->ops->deliveries_due(r, host, now, limit, visit, arg);
+}
+
+enum st store_deliveries_pending(struct store_reader *r, int64_t *count, int64_t *oldest)
+{
+    return r->ops->deliveries_pending(r, count, oldest);
+}
+
+enum st store_deliveries(struct store_reader *r, const struct delivery_filter *filter,
+                         void (*visit)(void *arg, const struct delivery *d), void *arg,
+                         bool *has_more)
+{
+    return r->ops->deliveries(r, filter, visit, arg, has_more);
+}
+
 enum st store_ended(struct store_reader *r, const char *owner, int64_t since, int limit,
                     void (*visit)(void *arg, const struct ended_job *job), void *arg)
 {

@@ -22,6 +22,7 @@
 #include "core/api_key.h"
 #include "core/arrival.h"
 #include "core/asset.h"
+#include "core/delivery.h"
 #include "core/event.h"
 #include "core/job.h"
 #include "core/preference.h"
@@ -177,6 +178,19 @@ enum st store_events_expire(struct store_writer *w, int64_t before, int limit, i
 /* The numbers of the oldest and the newest event; 1 and 0 = there was none yet. */
 enum st store_events_range(struct store_writer *w, int64_t *oldest, int64_t *newest) MUST_CHECK;
 
+/* Keeps a message of a webhook. It is `gone` at once when its job's receiver has said that it wants no more. */
+enum st store_delivery_insert(struct store_writer *w, const struct delivery_new *d) MUST_CHECK;
+/* How a try has ended: counts it, and notes it among the last. With DELIVERY_GONE all that its job has pending is gone, too. ST_OK
+ * also when it is not there any more. */
+enum st store_delivery_result(struct store_writer *w, const struct delivery_result *result)
+    MUST_CHECK;
+/* Makes it pending, to be tried now, whatever had become of it. ST_NONE when the job has no such delivery. */
+enum st store_delivery_again(struct store_writer *w, struct id job, struct id delivery, int64_t now)
+    MUST_CHECK;
+/* Removes, the oldest end first, those that had ended before then, at most `limit`. *removed tells how many. */
+enum st store_deliveries_expire(struct store_writer *w, int64_t before, int limit, int *removed)
+    MUST_CHECK;
+
 /* ---- reading: any thread ------------------------------------------------------------------ */
 
 enum st store_reader_open(struct store *s, struct store_reader **out) MUST_CHECK;
@@ -263,6 +277,29 @@ enum st store_events(struct store_reader *r, struct id job, int64_t after, int l
 /* Appends the value. */
 enum st store_preference(struct store_reader *r, const char *owner, const char *key,
                          struct buf *out) MUST_CHECK;
+/* The first host behind `after` ("" = the first of all) that has a pending delivery, appended. ST_NONE = there is
+ * none behind it. */
+enum st store_deliveries_host(struct store_reader *r, const char *after, struct buf *out)
+    MUST_CHECK;
+/* Visits up to `limit` deliveries of this host that are due, the longest due first. */
+enum st store_deliveries_due(struct store_reader *r, const char *host, int64_t now, int limit,
+                             void (*visit)(void *arg, const struct delivery_due *d), void *arg)
+    MUST_CHECK;
+/* How many are pending, and since when the oldest of them; 0 and 0 = none. */
+enum st store_deliveries_pending(struct store_reader *r, int64_t *count, int64_t *oldest)
+    MUST_CHECK;
+struct delivery_filter {
+    struct id job;     /* none = of all jobs */
+    const char *owner; /* of the job; NULL = whosever */
+    bool has_state;
+    enum delivery_state state;
+    struct id after; /* cursor: the last id of the page before */
+    int limit;       /* at least 1 */
+};
+/* Visits up to filter->limit, the newest first. */
+enum st store_deliveries(struct store_reader *r, const struct delivery_filter *filter,
+                         void (*visit)(void *arg, const struct delivery *d), void *arg,
+                         bool *has_more) MUST_CHECK;
 struct preference_filter {
     const char *owner;  /* NULL = there are no keys */
     const char *prefix; /* of the key; "" = all */

@@ -86,6 +86,11 @@ struct store_ops {
     enum st (*event_insert)(struct store_writer *w, const struct event_row *row, int64_t *seq);
     enum st (*events_expire)(struct store_writer *w, int64_t before, int limit, int *removed);
     enum st (*events_range)(struct store_writer *w, int64_t *oldest, int64_t *newest);
+    enum st (*delivery_insert)(struct store_writer *w, const struct delivery_new *d);
+    enum st (*delivery_result)(struct store_writer *w, const struct delivery_result *result);
+    enum st (*delivery_again)(struct store_writer *w, struct id job, struct id delivery,
+                              int64_t now);
+    enum st (*deliveries_expire)(struct store_writer *w, int64_t before, int limit, int *removed);
 
     enum st (*reader_open)(struct store *s, struct store_reader **out);
     void (*reader_close)(struct store_reader *r);
@@ -105,6 +110,13 @@ struct store_ops {
                            bool *has_more);
     enum st (*events)(struct store_reader *r, struct id job, int64_t after, int limit,
                       void (*visit)(void *arg, const struct event_row *row), void *arg);
+    enum st (*deliveries_host)(struct store_reader *r, const char *after, struct buf *out);
+    enum st (*deliveries_due)(struct store_reader *r, const char *host, int64_t now, int limit,
+                              void (*visit)(void *arg, const struct delivery_due *d), void *arg);
+    enum st (*deliveries_pending)(struct store_reader *r, int64_t *count, int64_t *oldest);
+    enum st (*deliveries)(struct store_reader *r, const struct delivery_filter *filter,
+                          void (*visit)(void *arg, const struct delivery *d), void *arg,
+                          bool *has_more);
     enum st (*preference)(struct store_reader *r, const char *owner, const char *key,
                           struct buf *out);
     enum st (*preferences)(struct store_reader *r, const struct preference_filter *filter,

@@ -9,6 +9,7 @@
  *   store_sqlite_list.c     lists with filters
  *   store_sqlite_event.c    events, written and read
  *   store_sqlite_hold.c     what an operator has stopped
+ *   store_sqlite_delivery.c messages of webhooks
  *   store_sqlite_key.c      keys of the API, and what belongs to them
  *
  * A handle is one connection, opened without SQLite's mutexes: one thread at a time.
@@ -109,7 +110,10 @@ void get_stop(struct query *q, enum job_stop *out);
     X(text, seed, seed)                                                                            \
     X(text, primary_node, primary_node)                                                            \
     X(text, trace_id, trace_id)                                                                    \
-    X(int, trace_flags, trace_flags)
+    X(int, trace_flags, trace_flags)                                                               \
+    X(text, webhook_url, webhook_url)                                                              \
+    X(text, webhook_events_json, webhook_events_json)                                              \
+    X(text, webhook_secret, webhook_secret)
 #define JOB_COLUMNS_CHANGING(X)                                                                    \
     X(status, status, status)                                                                      \
     X(phase, phase, phase)                                                                         \
@@ -174,6 +178,11 @@ enum st job_graph_find(struct handle *h, const struct id *job, struct buf *out) 
 #define ASSET_COLUMNS                                                                              \
     "id, owner, sha256, name, type, content_type, size_bytes, width, height, duration_ms, "        \
     "created_at, used_at"
+
+/* The columns of table delivery as d, with its job as j, in the order of what store_sqlite_delivery.c reads. */
+#define DELIVERY_COLUMNS                                                                           \
+    "d.id, d.job_id, d.event_seq, d.event_type, j.webhook_url, d.state, d.attempts, "              \
+    "d.last_status, d.last_error, d.next_at, d.created_at, d.completed_at, d.tries_json"
 
 /* The columns of table api_key in the order of what store_sqlite_key.c binds and reads. */
 #define KEY_COLUMNS                                                                                \
@@ -246,6 +255,19 @@ enum st sqlite_hold_put(struct store_writer *base, const char *backend, int64_t 
 enum st sqlite_hold_remove(struct store_writer *base, const char *backend);
 enum st sqlite_holds(struct store_writer *base,
                      void (*visit)(void *arg, const char *backend, int64_t since), void *arg);
+enum st sqlite_delivery_insert(struct store_writer *base, const struct delivery_new *d);
+enum st sqlite_delivery_result(struct store_writer *base, const struct delivery_result *result);
+enum st sqlite_delivery_again(struct store_writer *base, struct id job, struct id delivery,
+                              int64_t now);
+enum st sqlite_deliveries_expire(struct store_writer *base, int64_t before, int limit,
+                                 int *removed);
+enum st sqlite_deliveries_host(struct store_reader *base, const char *after, struct buf *out);
+enum st sqlite_deliveries_due(struct store_reader *base, const char *host, int64_t now, int limit,
+                              void (*visit)(void *arg, const struct delivery_due *d), void *arg);
+enum st sqlite_deliveries_pending(struct store_reader *base, int64_t *count, int64_t *oldest);
+enum st sqlite_deliveries(struct store_reader *base, const struct delivery_filter *filter,
+                          void (*visit)(void *arg, const struct delivery *d), void *arg,
+                          bool *has_more);
 enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
                           struct buf *out);
 enum st sqlite_preferences(struct store_reader *base, const struct preference_filter *f,

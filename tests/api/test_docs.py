@@ -28,6 +28,8 @@ OPERATIONS = {operation["operationId"]: (method, path)
               if method in ("get", "post", "put", "patch", "delete")}
 SHOWN = [name for name, sample in SAMPLES.items() if not sample.get("page")]
 
+# Nobody listens there.
+WEBHOOK = {"url": "http://127.0.0.1:9/", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 # What must be there before: a job of one's own to delete, to stop or to watch.
 FRESH = {"deleteJob": "ended", "cancelJob": "running", "getJobPreview": "running", "deleteAsset": "asset", "updateJob": "ended",
          "revokeKey": "key"}
@@ -35,7 +37,7 @@ FRESH = {"deleteJob": "ended", "cancelJob": "running", "getJobPreview": "running
 SAYS = {"getLiveness": "ok", "getMetrics": "comfygate_jobs", "submitJob": "succeeded", "retryJob": "succeeded", "getJob": "succeeded",
         "getJobEvents": "event: end", "getEvents": "next_after", "updateJob": "The one I like", "createAsset": "sha256",
         "listModels": "sd_xl", "getTemplate": "input_schema", "listPreferences": "chat.42", "getPreference": "ink",
-        "drainBackend": "draining", "linkOutput": "signature", "deleteJob": "204", "deleteAsset": "204", "deletePreference": "204"}
+        "drainBackend": "draining", "linkOutput": "signature", "listJobDeliveries": "job.succeeded", "redeliver": "pending", "deleteJob": "204", "deleteAsset": "204", "deletePreference": "204"}
 
 
 def test_each_operation_has_one():
@@ -51,12 +53,12 @@ class Place:
         folder.mkdir()
         (folder / "picture.png").write_bytes(files.picture())
         gateway = stage.gateway
-        answer = gateway.request("POST", "/v1/jobs", json={"template": "test-pattern", "input": {}}, headers={"Prefer": "wait=30"})
+        answer = gateway.request("POST", "/v1/jobs", json={"template": "test-pattern", "input": {}, "webhook": WEBHOOK}, headers={"Prefer": "wait=30"})
         job = answer.json()
         asset = gateway.request("POST", "/v1/assets", body=files.picture(), headers={"Content-Type": "image/png"}).json()
         gateway.request("PUT", "/v1/preferences/chat.42", json={"size": 1024, "style": "ink"})
         self.env = {"PATH": os.environ["PATH"], "COMFYGATE_URL": gateway.url, "JOB": job["id"], "OUTPUT": job["outputs"][0]["id"],
-                    "ASSET": asset["id"]}
+                    "ASSET": asset["id"], "DELIVERY": gateway.json("GET", f"/v1/jobs/{job['id']}/deliveries")["data"][0]["id"]}
 
     def fresh(self, what):
         if what == "asset":
@@ -86,7 +88,7 @@ class Place:
 @pytest.mark.once
 @pytest.mark.parametrize("language", api_samples.LANGUAGES)
 def test_examples(stages, tmp_path, language):
-    place = Place(stages(), tmp_path / "here")
+    place = Place(stages(webhook_allow="127.0.0.1"), tmp_path / "here")
     wrong = []
     for operation in SHOWN:
         saved = place.folder / SAMPLES[operation].get("save", "none")

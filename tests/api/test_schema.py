@@ -21,6 +21,7 @@ TEMPLATE_DETAIL = {**TEMPLATE, "input_schema": {"type": "object"}, "outputs": []
                    "limits": {"timeout_seconds": None, "max_attempts": None}, "requires": {"nodes": [], "models": []}}
 MODELS = {"data": [{"name": "sdxl/a.safetensors", "backends": ["gpu0", "gpu1"]}], "has_more": False,
           "next_cursor": None, "complete": True}
+DELIVERY = SCHEMAS["Delivery"]["examples"][0]
 RELOAD = SCHEMAS["TemplateReload"]["examples"][0]
 PROBLEM = SCHEMAS["Problem"]["examples"][0]
 SUBMISSION = SCHEMAS["Submission"]["examples"][0]
@@ -267,6 +268,11 @@ GOOD = [
     ("cancelJob", "POST", JOB_PATH + "/cancel", 202, headers(), body(changed(JOB, status="canceling"))),
     ("cancelJob", "POST", JOB_PATH + "/cancel", 200, headers(), body(ended("canceled"))),
     ("retryJob", "POST", JOB_PATH + "/retry", 202, headers(Location=JOB_PATH), body(JOB)),
+    ("listJobDeliveries", "GET", JOB_PATH + "/deliveries?state=failed&limit=1", 200,
+     headers(Link='</v1/deliveries?cursor=a>; rel="next"'), body({"data": [DELIVERY], "has_more": True, "next_cursor": "a"})),
+    ("listDeliveries", "GET", "/v1/deliveries?limit=1", 200, headers(),
+     body({"data": [DELIVERY], "has_more": False, "next_cursor": None})),
+    ("redeliver", "POST", JOB_PATH + f"/deliveries/{JOB['id']}/redeliver", 202, headers(), body(DELIVERY)),
     ("getJobPreview", "GET", JOB_PATH + "/preview", 200, headers("image/jpeg"), b"\xff\xd8"),
     ("getJobPreview", "GET", JOB_PATH + "/preview", 204, bare(), b""),
     ("getJobWorkflow", "GET", JOB_PATH + "/workflow", 200, headers(), body(SUBMISSION["workflow"])),

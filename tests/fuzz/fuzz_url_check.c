@@ -121,7 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (line_end != NULL) {
         *line_end = '\0';
     }
-    bug_if(address_nets_parse("10.0.0.0/8,127.0.0.0/8,fd00::/8", &nets, NULL) != ERR_NONE);
+    bug_if(address_nets_parse("fetch_allow", "10.0.0.0/8,127.0.0.0/8,fd00::/8", &nets, NULL) !=
+           ERR_NONE);
     try_rules(&STRICT, url, location);
     try_rules(&wide, url, location);
     return 0;

@@ -209,7 +209,7 @@ static enum address_verdict judge_with(const char *allow, const char *text)
     struct err e = ERR_INIT;
     struct address a = read_address(text);
 
-    if (address_nets_parse(allow, &nets, &e) != ERR_NONE) {
+    if (address_nets_parse("fetch_allow", allow, &nets, &e) != ERR_NONE) {
         fail_msg("%s: %s", allow, e.detail);
     }
     return address_judge(&a, &(struct address_rules){.allow = &nets});
@@ -288,8 +288,8 @@ static void test_bad_lists(void **state)
     for (size_t i = 0; i < COUNT_OF(BAD); i++) {
         struct err e = ERR_INIT;
 
-        if (address_nets_parse(BAD[i], &nets, &e) != ERR_INVALID_PARAMETER || nets.item != NULL ||
-            strncmp(e.detail, "fetch_allow: ", 13) != 0) {
+        if (address_nets_parse("fetch_allow", BAD[i], &nets, &e) != ERR_INVALID_PARAMETER ||
+            nets.item != NULL || strncmp(e.detail, "fetch_allow: ", 13) != 0) {
             fail_msg("\"%s\" was taken", BAD[i]);
         }
     }
@@ -305,11 +305,11 @@ static void test_length_of_list(void **state)
     for (int i = 1; i < 256; i++) {
         strcat(text, ",1.2.3.4"); // NOLINT: there is room
     }
-    assert_int_equal(address_nets_parse(text, &nets, &e), ERR_NONE);
+    assert_int_equal(address_nets_parse("fetch_allow", text, &nets, &e), ERR_NONE);
     assert_int_equal(nets.count, 256);
     address_nets_clear(&nets);
     strcat(text, ",1.2.3.4"); // NOLINT: there is room
-    assert_int_equal(address_nets_parse(text, &nets, &e), ERR_INVALID_PARAMETER);
+    assert_int_equal(address_nets_parse("fetch_allow", text, &nets, &e), ERR_INVALID_PARAMETER);
     assert_string_equal(e.detail, "fetch_allow: more than 256 networks");
 }
 
@@ -320,7 +320,7 @@ static enum address_verdict judge_own(const char *own, const char *text, uint16_
     struct address a = from_v6(text, port);
 
     ours.port = 8188;
-    assert_int_equal(address_nets_parse("0.0.0.0/0,::/0", &nets, NULL), ERR_NONE);
+    assert_int_equal(address_nets_parse("fetch_allow", "0.0.0.0/0,::/0", &nets, NULL), ERR_NONE);
     return address_judge(&a, &(struct address_rules){.allow = &nets, .own = &ours, .own_count = 1});
 }
 

@@ -54,7 +54,8 @@ static void test_fresh_job(void **state)
         "\"owner\":null,\"parent_id\":null,\"created_at\":\"2026-11-22T23:07:00.123Z\","
         "\"started_at\":null,\"completed_at\":null,\"queue_position\":2,"
         "\"estimated_completion_at\":null,\"backend\":null,\"attempt\":0,\"max_attempts\":3,"
-        "\"progress\":null,\"outputs\":[],\"error\":null,\"warnings\":[],\"metrics\":{\"queue_ms\":"
+        "\"progress\":null,\"outputs\":[],\"error\":null,\"warnings\":[],\"webhook\":null,"
+        "\"metrics\":{\"queue_ms\":"
         "null,\"execution_ms\":null,\"total_ms\":null},\"urls\":{\"self\":\"/v1/jobs/" JOB
         "\",\"events\":\"/v1/jobs/" JOB "/events\",\"cancel\":\"/v1/jobs/" JOB
         "/cancel\",\"retry\":\"/v1/jobs/" JOB

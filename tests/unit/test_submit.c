@@ -62,7 +62,10 @@ static const struct fault_row fault_rows[] = {
     {"unknown member", WITH("\"titel\":\"x\""), ERR_UNKNOWN_FIELD, "/titel"},
     {"unknown member with a slash", WITH("\"a/b~c\":1"), ERR_UNKNOWN_FIELD, "/a~1b~0c"},
     {"empty member name", WITH("\"\":1"), ERR_UNKNOWN_FIELD, "/"},
-    {"webhook is not offered yet", WITH("\"webhook\":{}"), ERR_UNKNOWN_FIELD, "/webhook"},
+    {"webhook without url", WITH("\"webhook\":{}"), ERR_VALIDATION_ERROR, "/webhook"},
+    {"webhook null", WITH("\"webhook\":null"), ERR_VALIDATION_ERROR, "/webhook"},
+    {"webhook unknown", WITH("\"webhook\":{\"url\":\"https://a/\",\"x\":1}"), ERR_UNKNOWN_FIELD,
+     "/webhook/x"},
     {"client_id", WITH("\"client_id\":[]"), ERR_UNKNOWN_FIELD, "/client_id"},
 
     /* wrong types and ranges */

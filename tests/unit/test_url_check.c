@@ -182,7 +182,8 @@ static void test_allowed_addresses(void **state)
     struct url_rules rules = {.allow = &nets};
 
     (void)state;
-    assert_int_equal(address_nets_parse("10.1.0.0/16,fd00::/16", &nets, NULL), ERR_NONE);
+    assert_int_equal(address_nets_parse("fetch_allow", "10.1.0.0/16,fd00::/16", &nets, NULL),
+                     ERR_NONE);
     expect_taken(&rules, "https://10.1.2.3/a", "https://10.1.2.3/a", "10.1.2.3", 443);
     expect_taken(&rules, "https://0xa.0x1.515/a", "https://10.1.2.3/a", "10.1.2.3", 443);
     expect_taken(&rules, "https://[fd00::1]/a", "https://[fd00::1]/a", "[fd00::1]", 443);
