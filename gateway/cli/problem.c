@@ -7,6 +7,8 @@
 
 #include "cli/job_facts.h"
 
+#define HTTP_UNAUTHORIZED 401
+
 static void put_title(const struct terminal *t, const char *title)
 {
     (void)fprintf(t->file, "%scomfygate: ", terminal_tone(t, TONE_BAD));
@@ -82,6 +84,11 @@ static void put_document(const struct terminal *t, const cJSON *problem,
         put_item(t, "", detail);
     }
     problem_print_items(t, errors);
+    if (reply->status == HTTP_UNAUTHORIZED) {
+        put_item(
+            t, "",
+            "Set COMFYGATE_API_KEY to a key, or COMFYGATE_API_KEY_FILE to a file that has one.");
+    }
     if (reply->retry_after_s > 0) {
         (void)fprintf(t->file, "  Try again in %d s.\n", reply->retry_after_s);
     }

@@ -389,7 +389,7 @@ static void settle(struct engine *e, struct cmd *c)
     } else if (c->kind == CMD_REDELIVER) {
         log_info("webhook_redelivery_asked", LOG_S("job", c->job.text),
                  LOG_S("delivery", c->delivery_id.text), LOG_S("request_id", c->request_id));
-    } else if (c->kind == CMD_KEY_PUT || c->kind == CMD_KEY_REVOKE) {
+    } else {
         keys_settle(c);
     }
 }

@@ -308,7 +308,7 @@ void hold_settle(struct engine *e, const struct cmd *c) ON_ENGINE;
 
 /* In the transaction: makes or revokes a key, or refuses the command. */
 enum st keys_write(struct engine *e, struct cmd *c) ON_ENGINE;
-void keys_settle(const struct cmd *c) ON_ENGINE;
+void keys_settle(const struct cmd *c) ON_ENGINE; /* any other command is passed over */
 /* In the transaction of the housekeeping: when keys were used. */
 enum st keys_write_uses(struct engine *e) ON_ENGINE;
 

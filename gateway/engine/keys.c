@@ -58,7 +58,7 @@ void keys_settle(const struct cmd *c)
     if (c->kind == CMD_KEY_PUT) {
         log_info("key_created", LOG_S("key", c->key->id.text), LOG_S("key_name", c->key->name),
                  LOG_OPT("key_role", role_word(c->key->role)), LOG_S("request_id", c->request_id));
-    } else {
+    } else if (c->kind == CMD_KEY_REVOKE) {
         log_info("key_revoked", LOG_S("key", c->key_id.text), LOG_S("request_id", c->request_id));
     }
 }

@@ -65,6 +65,7 @@ bool cookie_find(const char *field, const char *name, struct span *value)
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 #define HASH_BYTES  32
+#define HASH_DIGITS ((size_t)64)
 #define PLAIN_BYTES (HASH_BYTES + 8)
 #define BOX_BYTES   (crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + PLAIN_BYTES)
 #define TEXT_LEN    107 /* of BOX_BYTES as base64url */
@@ -95,7 +96,7 @@ char *session_seal(const unsigned char secret[SESSION_SECRET_SIZE], const char s
     unsigned char plain[PLAIN_BYTES] = {0};
     unsigned char sealed[BOX_BYTES];
 
-    (void)sodium_hex2bin(plain, HASH_BYTES, sha256, HASH_BYTES * 2, NULL, NULL, NULL);
+    (void)sodium_hex2bin(plain, HASH_BYTES, sha256, HASH_DIGITS, NULL, NULL, NULL);
     put_moment(plain + HASH_BYTES, until_s);
     random_fill(sealed, crypto_secretbox_NONCEBYTES);
     (void)crypto_secretbox_easy(sealed + crypto_secretbox_NONCEBYTES, plain, sizeof plain, sealed,
@@ -122,7 +123,7 @@ bool session_open(const unsigned char secret[SESSION_SECRET_SIZE], struct span t
         get_moment(plain + HASH_BYTES) <= now_s) {
         return false;
     }
-    (void)sodium_bin2hex(sha256, HASH_BYTES * 2 + 1, plain, HASH_BYTES);
+    (void)sodium_bin2hex(sha256, HASH_DIGITS + 1, plain, HASH_BYTES);
     *until_s = get_moment(plain + HASH_BYTES);
     return true;
 }

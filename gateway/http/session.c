@@ -15,7 +15,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 
-#define SESSION_S   (12 * 3600)
+#define SESSION_S   43200 /* twelve hours */
 #define COOKIE_SIZE 320
 #define ANSWER_MAX  4096
 
