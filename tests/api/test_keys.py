@@ -360,7 +360,7 @@ def test_hostile_fields(asked, root):
         assert raw(asked, field) == 401, field
     assert raw(asked, good, good) == 400
     assert raw(asked, good, "Authorization: Bearer x") == 400
-    assert raw(asked, f"Authorization: Bearer {key}\x00") in (0, 400)
+    assert raw(asked, f"Authorization: Bearer {key[:20]}\x00{key[20:]}") in (0, 400, 401)
     assert raw(asked, target=f"/v1/jobs?key={key}") == 401
     assert raw(asked, target=f"/v1/jobs?access_token={key}") == 401
     # What is bad is not made good by something else.
