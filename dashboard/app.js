@@ -5,6 +5,7 @@ import { liveState, startLive } from "./lib/live.js";
 import { startJobs, openJobs } from "./lib/jobs.js";
 import { startEventLog } from "./lib/event_log.js";
 import { to, useRoute } from "./lib/router.js";
+import { scrollBack } from "./lib/scroll.js";
 import { nextTheme, theme } from "./lib/theme.js";
 import { Empty, Icon, Toasts } from "./parts/basics.js";
 import { Now } from "./views/now.js";
@@ -66,6 +67,9 @@ function Header({ current }) {
   </header>`;
 }
 
+// A result in full stands over the gallery: the page below it stays as it is.
+const pageOf = ({ view, id }) => (view === "gallery" ? view : `${view}/${id}`);
+
 function App() {
   const route = useRoute();
   const heading = useRef(null);
@@ -76,11 +80,12 @@ function App() {
   useEffect(() => {
     document.title = `${title} – comfygate`;
     if (!isFirst.current) {
-      heading.current?.focus();
-      scrollTo(0, 0);
+      heading.current?.focus({ preventScroll: true });
+      return scrollBack(route.place);
     }
     isFirst.current = false;
-  }, [route.view, route.id]);
+    return undefined;
+  }, [pageOf(route)]);
 
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); heading.current?.focus(); }}>To the content</a>
     <${Header} current=${route.view} />

@@ -1,15 +1,29 @@
 // A list that is asked for page by page: { items, hasMore, problem, isLoading, more, reload, change }.
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 import { get } from "./api.js";
+import { currentEntry } from "./router.js";
+
+const KEPT_MAX = 6;
+// The lists that one has left, by the entry of the history: who comes back finds all that was loaded.
+const kept = new Map();
+const nameOf = (entry, key) => `${entry} ${key}`;
+
+function keep(name, state) {
+  kept.delete(name);
+  kept.set(name, state);
+  if (kept.size > KEPT_MAX) {
+    kept.delete(kept.keys().next().value);
+  }
+}
 
 const NONE = { items: [], cursor: null, hasMore: true, problem: null, isLoading: true };
 
 // Starts anew when `path` or one of `params` is another one.
 export function usePages(path, params) {
   const key = JSON.stringify([path, params]);
-  const [state, setState] = useState({ key, ...NONE });
+  const [state, setState] = useState(() => kept.get(nameOf(currentEntry(), key)) ?? { key, ...NONE });
   const latest = useRef({});
-  Object.assign(latest.current, { key, path, params, state });
+  Object.assign(latest.current, { key, path, params, state, entry: currentEntry() });
 
   const load = useCallback(async (isFirst) => {
     const now = latest.current;
@@ -40,9 +54,10 @@ export function usePages(path, params) {
   }, []);
 
   useEffect(() => {
-    setState({ key, ...NONE });
+    setState((before) => (before.key === key ? before : { key, ...NONE }));
     load(true);
   }, [key]);
+  useEffect(() => () => keep(nameOf(latest.current.entry, latest.current.key), latest.current.state), []);
 
   const change = useCallback((update) => setState((before) => {
     const items = update(before.items);

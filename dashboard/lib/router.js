@@ -16,10 +16,33 @@ function decoded(text) {
   }
 }
 
-const route = createStore(read());
-addEventListener("hashchange", () => route.set(read()));
+// Each entry of the history has a name of its own: what one comes back to can be as it was left.
+let count = 0;
+const places = new Map();
 
+function named() {
+  const isKnown = history.state?.entry !== undefined;
+  if (!isKnown) {
+    history.replaceState({ entry: `${Date.now().toString(36)}.${++count}` }, "");
+  }
+  return isKnown;
+}
+
+// The browser would restore the place before there is anything to scroll in.
+history.scrollRestoration = "manual";
+named();
+const route = createStore({ ...read(), entry: history.state.entry, place: 0 });
+
+addEventListener("hashchange", () => {
+  places.set(route.get().entry, scrollY);
+  const isBack = named();
+  const { entry } = history.state;
+  route.set({ ...read(), entry, place: isBack ? places.get(entry) ?? 0 : 0 });
+});
+
+// { view, id, query, entry, place }: `place` is how far down one was, when one comes back to it.
 export const useRoute = () => useStore(route);
+export const currentEntry = () => route.get().entry;
 
 // The address of a view. Empty parts of the query are left out.
 export function to(view, id, query) {
@@ -31,8 +54,8 @@ export function to(view, id, query) {
 // `quietly` replaces the entry of the history, for filters that change with each key.
 export function go(address, quietly = false) {
   if (quietly) {
-    history.replaceState(null, "", address);
-    route.set(read());
+    history.replaceState(history.state, "", address);
+    route.set((now) => ({ ...now, ...read() }));
   } else {
     location.hash = address.slice(1);
   }
