@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/key_options.h"
+#include "doctor/doctor.h"
 #include "engine/engine.h"
 #include "fetch/fetch.h"
 #include "fetch/receiver.h"
@@ -432,6 +433,9 @@ int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
 
+    if (strcmp(verb, "doctor") == 0) {
+        return doctor_command(argc - 2, argv + 2);
+    }
     if (strcmp(verb, "serve") != 0 && strcmp(verb, "migrate") != 0 && strcmp(verb, "keys") != 0) {
         return cli_main(argc, argv);
     }

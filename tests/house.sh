@@ -92,6 +92,7 @@ check_includes() {
     may_use library 'base|core|library'
     may_use http 'base|core|bridge|store|library|fetch|imaging|http'
     may_use cli 'base|core|cli'
+    may_use doctor 'base|core|store|net|library|cli|doctor'
     may_use imaging 'base|imaging'
     may_use fetch 'base|fetch'
     may_use webhook 'base|core|bridge|store|net|fetch|webhook'

@@ -15,6 +15,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/version.h"
+#include "cli/doctor_options.h"
 #include "cli/key_options.h"
 #include "cli/problem.h"
 #include "cli/verbs.h"
@@ -26,6 +27,7 @@ static const struct verb verbs[] = {
     {"serve", "[FLAG...]", "run the gateway", NULL, NULL},
     {"migrate", "[FLAG...]", "bring the store to this version's form, without serving", NULL, NULL},
     {"keys", KEY_PARTS " [NAME] [FLAG...]", "make, list and revoke keys of the API", NULL, NULL},
+    {"doctor", "[FLAG...]", "say what is wrong with a set-up, and what to do", NULL, NULL},
     {"submit", "TEMPLATE [FLAG...]", "send a job, and with --wait see it through",
      "TEMPLATE is the name of a named workflow (see: comfygate templates list); -p fills in its\n"
      "parameters. Texts need no quotes; @FILE uploads a picture, a video or a sound; LoRAs are\n"
@@ -151,14 +153,15 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < COUNT_OF(verbs); i++) {
         (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
-    (void)fputs("\nAll but serve, migrate, keys, and templates init and check speak to a running "
-                "gateway: --url URL\n"
-                "or COMFYGATE_URL (default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY\n"
-                "or in the file that COMFYGATE_API_KEY_FILE names.\n\n"
-                "Exit codes: 0 succeeded, 3 failed, 4 canceled or expired, 5 the wait ran out,\n"
-                "2 usage, 69 gateway unreachable, 1 anything else.\n\n"
-                "comfygate help VERB tells more of each.\n",
-                out);
+    (void)fputs(
+        "\nAll but serve, migrate, keys, doctor, and templates init and check speak to a running "
+        "gateway: --url URL\n"
+        "or COMFYGATE_URL (default " DEFAULT_URL "), with the key in COMFYGATE_API_KEY\n"
+        "or in the file that COMFYGATE_API_KEY_FILE names.\n\n"
+        "Exit codes: 0 succeeded, 3 failed, 4 canceled or expired, 5 the wait ran out,\n"
+        "2 usage, 69 gateway unreachable, 1 anything else.\n\n"
+        "comfygate help VERB tells more of each.\n",
+        out);
 }
 
 static void complete_rows(struct completion *c, const struct option_row *rows)
@@ -381,6 +384,8 @@ static void complete_verbs(struct cli *cli, struct buf *names)
                             verbs[i].summary);
             if (is_keys) {
                 key_options_complete(cli->completion);
+            } else if (strcmp(verbs[i].name, "doctor") == 0) {
+                doctor_options_complete(cli->completion);
             }
             completion_settings(cli->completion, config_table());
         } else {
@@ -419,8 +424,12 @@ static int run_verb(struct cli *cli, int argc, char **argv)
         key_options_help(stdout);
         return EXIT_OK;
     }
+    if (strcmp(cli->verb->name, "doctor") == 0) {
+        doctor_options_help(stdout);
+        return EXIT_OK;
+    }
     if (cli->verb->run == NULL) {
-        /* Only `help serve` comes here; main.c runs these three, and knows their flags. */
+        /* Only `help serve` comes here; main.c runs these, and knows their flags. */
         (void)printf("comfygate %s %s - %s\n\nTry: comfygate %s --help\n", cli->verb->name,
                      cli->verb->operands, cli->verb->summary, cli->verb->name);
         return EXIT_OK;

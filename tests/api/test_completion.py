@@ -17,7 +17,7 @@ PROGRAMS = {name: gateway_module.BIN.parent / name for name in ("comfygate", "co
 SHELLS = ("bash", "zsh", "fish")
 FLAG = re.compile(r"^  (?:-\w, )?(--[a-z][a-z0-9-]*)", re.MULTILINE)
 VERB = re.compile(r"^  ([a-z]+) +\S", re.MULTILINE)
-SETTINGS_VERBS = ("serve", "migrate", "keys", "run", "register", "check")
+SETTINGS_VERBS = ("serve", "migrate", "keys", "doctor", "run", "register", "check")
 # Not in an overview, because who asks for one has found it.
 UNTOLD = {"comfygate": {"help"}, "comfygate-discord": {"help"}}
 
