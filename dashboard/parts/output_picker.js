@@ -1,5 +1,6 @@
 // A dialog to choose one of the earlier results. onDone(output | null). It stands inside forms: Enter must not send those.
 import { html, useEffect, useRef, useState } from "../lib/html.js";
+import { useDialog } from "../lib/dialog.js";
 import { usePages } from "../lib/pages.js";
 import { Empty, Icon } from "./basics.js";
 import { More } from "./more.js";
@@ -9,7 +10,7 @@ const PAGE = 60;
 const TYPING_MS = 250;
 
 export function OutputPicker({ type, onDone }) {
-  const dialog = useRef(null);
+  const dialog = useDialog();
   const timer = useRef(0);
   const [search, setSearch] = useState("");
   const pages = usePages("/v1/outputs", { limit: PAGE, ...(type && { type }), ...(search && { q: search }) });
@@ -17,10 +18,7 @@ export function OutputPicker({ type, onDone }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setSearch(target.value.trim()), TYPING_MS);
   };
-  useEffect(() => {
-    dialog.current.showModal();
-    return () => clearTimeout(timer.current);
-  }, []);
+  useEffect(() => () => clearTimeout(timer.current), []);
 
   return html`<dialog class="picker" ref=${dialog} aria-labelledby="picker-title" onCancel=${(event) => { event.preventDefault(); onDone(null); }}>
     <div class="picker-head"><h2 id="picker-title">Earlier results</h2>

@@ -1,6 +1,7 @@
 // One result in full: zoom, what it was made with, and what can be done with it.
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { get } from "../lib/api.js";
+import { useDialog } from "../lib/dialog.js";
 import { useLoad } from "../lib/load.js";
 import { go, to } from "../lib/router.js";
 import { jobName } from "../lib/format.js";
@@ -62,9 +63,16 @@ function Shown({ job, output, zoom, setZoom, reload }) {
 
 export function Viewer({ place, earlier, later, onClose }) {
   const [id, index] = place.split(".");
-  const dialog = useRef(null);
+  const dialog = useDialog();
   const [zoom, setZoom] = useState(1);
   const job = useLoad(() => get(`/v1/jobs/${encodeURIComponent(id)}`), [id], (event) => event.job_id === id && event.type === "job.updated");
+  // The way on may have gone with the last step; the keys are heard only inside.
+  useEffect(() => {
+    setZoom(1);
+    if (!dialog.current.contains(document.activeElement)) {
+      dialog.current.focus();
+    }
+  }, [place]);
   const onKeyDown = (event) => {
     if (["INPUT", "SELECT", "VIDEO", "AUDIO"].includes(event.target.tagName)) {
       return;
@@ -76,19 +84,15 @@ export function Viewer({ place, earlier, later, onClose }) {
       act();
     }
   };
-  useEffect(() => {
-    const element = dialog.current;
-    element.showModal();
-    return () => element.close();
-  }, []);
 
-  return html`<dialog class="viewer" ref=${dialog} aria-label="Result" onKeyDown=${onKeyDown} onCancel=${(event) => { event.preventDefault(); onClose(); }}>
+  return html`<dialog class="viewer" ref=${dialog} tabindex="-1" aria-label="Result" onKeyDown=${onKeyDown} onCancel=${(event) => { event.preventDefault(); onClose(); }}>
     <button type="button" class="viewer-close icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>
     <${Loaded} of=${job}>${(known) => {
       const output = known.outputs.find((one) => String(one.index) === index);
       return output ? html`<${Shown} job=${known} output=${output} zoom=${zoom} setZoom=${setZoom} reload=${job.reload} />` : html`<p>There is no such result any more.</p>`;
     }}<//>
-    <div class="viewer-steps">${earlier && html`<a class="button" href=${earlier}>← Newer</a>`}${later && html`<a class="button" href=${later}>Older →</a>`}</div>
+    ${earlier && html`<a class="button icon-only viewer-step viewer-earlier" href=${earlier} aria-label="Previous result" title="Previous (←)"><${Icon} name="left" /></a>`}
+    ${later && html`<a class="button icon-only viewer-step viewer-later" href=${later} aria-label="Next result" title="Next (→)"><${Icon} name="right" /></a>`}
     <${Toasts} />
   </dialog>`;
 }

@@ -38,17 +38,17 @@ function Server({ server, isBusy, onDrain, onResume }) {
   const [word, kind] = WORDS[server.status];
   return html`<li class="card"><div class="server-head"><h3>${server.name}</h3><span class="status status-${kind}">${word}</span>
       ${server.draining && server.status !== "draining" && html`<span class="status status-expired">Drained</span>`}
-      ${server.draining ? html`<button type="button" disabled=${isBusy} aria-label=${`Resume ${server.name}`} onClick=${onResume}><${Icon} name="play" /> Resume</button>`
-        : html`<button type="button" disabled=${isBusy} aria-label=${`Drain ${server.name}`} onClick=${onDrain}><${Icon} name="pause" /> Drain</button>`}</div>
+      ${server.draining ? html`<button type="button" data-needs="backends:write" disabled=${isBusy} aria-label=${`Resume ${server.name}`} onClick=${onResume}><${Icon} name="play" /> Resume</button>`
+        : html`<button type="button" data-needs="backends:write" disabled=${isBusy} aria-label=${`Drain ${server.name}`} onClick=${onDrain}><${Icon} name="pause" /> Drain</button>`}</div>
     ${server.reason && html`<p class="warning">${server.reason}</p>`}
     <${Facts} server=${server} />${server.devices.map((device, index) => html`<${Device} device=${device} key=${index} />`)}</li>`;
 }
 
 function Queue({ paused, isBusy, onPause, onResume }) {
   return paused ? html`<div class="warning queue-line"><span>The queue is paused since <${Time} at=${paused} />: what comes is accepted, and waits.</span>
-      <button type="button" disabled=${isBusy} onClick=${onResume}><${Icon} name="play" /> Resume the queue</button></div>`
+      <button type="button" data-needs="backends:write" disabled=${isBusy} onClick=${onResume}><${Icon} name="play" /> Resume the queue</button></div>`
     : html`<div class="queue-line"><span class="muted">The queue is open: what waits is given to whichever ComfyUI has room.</span>
-      <button type="button" disabled=${isBusy} onClick=${onPause}><${Icon} name="pause" /> Pause the queue</button></div>`;
+      <button type="button" data-needs="backends:write" disabled=${isBusy} onClick=${onPause}><${Icon} name="pause" /> Pause the queue</button></div>`;
 }
 
 // What is done after the question is answered; the answer of each is the list as it is then.
@@ -80,7 +80,7 @@ function Servers() {
       ${data.length === 0 ? html`<${Empty} title="No ComfyUI is set"><p>The setting <code>backends</code> names them.</p><//>`
         : html`<ul class="servers">${data.map((server) => html`<${Server} server=${server} key=${server.name} isBusy=${isBusy}
           onDrain=${() => setAsked(questionOf("drain", server.name))} onResume=${() => act(`/v1/backends/${encodeURIComponent(server.name)}/resume`, `${server.name} gets jobs again`)} />`)}</ul>`}`}<//>
-    ${asked && html`<${Confirm} title=${asked.title} text=${asked.text} word=${asked.word} onDone=${(yes) => { setAsked(null); return yes && act(asked.path, asked.done); }} />`}`;
+    ${asked && html`<${Confirm} title=${asked.title} text=${asked.text} word=${asked.word} stay="Not now" onDone=${(yes) => { setAsked(null); return yes && act(asked.path, asked.done); }} />`}`;
 }
 
 function Times({ query }) {

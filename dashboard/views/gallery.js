@@ -65,6 +65,6 @@ export function Gallery({ id, query }) {
       ? html`<${Empty} title="Nothing is like that"><a class="button" href=${to("gallery")}>Show all</a><//>`
       : html`<${Empty} title="No results yet"><p>What jobs make comes here.</p><a class="button primary" href=${to("new")}>Make the first</a><//>`)}
     <${More} pages=${pages} label="Loading results" />
-    ${id && html`<${Viewer} place=${id} key=${id} onClose=${() => go(to("gallery", "", query))}
+    ${id && html`<${Viewer} place=${id} onClose=${() => go(to("gallery", "", query))}
       earlier=${index > 0 ? to("gallery", placeOf(at(-1)), query) : null} later=${index >= 0 && at(1) ? to("gallery", placeOf(at(1)), query) : null} />`}`;
 }
