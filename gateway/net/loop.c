@@ -308,11 +308,13 @@ static void make_protocols(struct loop *l, const struct lws_protocols *ws_protoc
 {
     size_t count = 0;
 
-    while (ws_protocols[count].callback != NULL) {
+    while (ws_protocols != NULL && ws_protocols[count].callback != NULL) {
         count++;
     }
     l->protocols = xcalloc(count + 2, sizeof *l->protocols);
-    memcpy(l->protocols, ws_protocols, count * sizeof *l->protocols);
+    if (count > 0) {
+        memcpy(l->protocols, ws_protocols, count * sizeof *l->protocols);
+    }
     l->protocols[count] = EPOLL_PROTOCOL;
 }
 
@@ -363,12 +365,13 @@ static struct lws_context_creation_info lws_settings(const struct loop *l)
     };
 }
 
-static bool open_lws(struct loop *l)
+static bool open_lws(struct loop *l, bool has_ws)
 {
-    CURL *curl = curl_easy_init();
+    CURL *curl = has_ws ? curl_easy_init() : NULL;
     struct lws_context_creation_info info = lws_settings(l);
 
-    info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    /* What a second context of a process has read for TLS is never let go of. */
+    info.options = has_ws ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0;
     info.client_ssl_ca_filepath = usual_authorities(curl);
     lws_set_log_level(LLL_ERR, log_lws);
     l->lws = lws_create_context(&info);
@@ -436,7 +439,7 @@ enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out,
         return rc;
     }
     make_protocols(l, ws_protocols);
-    if (!open_lws(l) || !adopt_epoll(l)) {
+    if (!open_lws(l, ws_protocols != NULL) || !adopt_epoll(l)) {
         loop_close(l);
         return err_set(e, ERR_INTERNAL_ERROR, "The WebSocket library cannot be set up.");
     }

@@ -22,7 +22,8 @@ struct lws_vhost;
 
 enum loop_events { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-/* `ws_protocols` (ended by an all-zero entry) are those of the WebSocket client module. */
+/* `ws_protocols` (ended by an all-zero entry) are those of the WebSocket client module; NULL = no WebSocket is opened on
+ * this loop, and no certificates are read for it. */
 enum errc loop_open(const struct lws_protocols *ws_protocols, struct loop **out, struct err *e)
     MUST_CHECK;
 void loop_close(struct loop *l); /* destroys the lws context; NULL is fine */

@@ -18,7 +18,6 @@
 #include "base/mem.h"
 #include "base/version.h"
 #include "net/loop.h"
-#include "net/ws.h"
 #include "webhook/courier_parts.h"
 
 #define LOOK_MS        1000
@@ -63,7 +62,7 @@ enum errc courier_new(const struct config *config, struct store *store,
     c->receivers = receivers;
     rc = read_settings(c, e);
     if (rc == ERR_NONE) {
-        rc = loop_open(ws_protocols(), &c->loop, e);
+        rc = loop_open(NULL, &c->loop, e);
     }
     if (rc != ERR_NONE) {
         courier_free(c);

@@ -731,6 +731,44 @@ static void test_trust(void **state)
 
 /* ---- starting and dropping ---------------------------------------------------------------------- */
 
+struct guard {
+    int asked;
+    bool is_open;
+    uint16_t port;
+};
+
+static bool may_connect(void *arg, const struct sockaddr *to, size_t len)
+{
+    struct guard *guard = arg;
+    struct sockaddr_in v4 = {.sin_port = 0};
+
+    guard->asked++;
+    if (to->sa_family == AF_INET && len >= sizeof v4) {
+        memcpy(&v4, to, sizeof v4);
+        guard->port = ntohs(v4.sin_port);
+    }
+    return guard->is_open;
+}
+
+/* Asked about what the name has led to, at each call; a refusal reaches nobody. */
+static void test_guard(void **state)
+{
+    struct place *p = *state;
+    AUTO(free_ptr) char *url = xasprintf("http://localhost:%d/echo", p->peer->port);
+    int before = atomic_load(&p->peer->connections);
+
+    for (int i = 0; i < 4; i++) {
+        struct guard guard = {.is_open = i % 2 == 1};
+        struct http_guard asks = {.may_connect = may_connect, .arg = &guard};
+
+        assert_end(p, (struct http_request){.url = url, .guard = &asks, .is_alone = true}, "",
+                   guard.is_open ? HTTP_ANSWERED : HTTP_NOT_SENT);
+        assert_true(guard.asked > 0);
+        assert_int_equal(guard.port, p->peer->port);
+        assert_int_equal(atomic_load(&p->peer->connections) - before, (i + 1) / 2);
+    }
+}
+
 static void test_drop(void **state)
 {
     struct place *p = *state;
@@ -836,6 +874,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_start_within_a_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stall, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trust, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_guard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_within_done, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_start_within_done, set_up, tear_down),

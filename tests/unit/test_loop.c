@@ -64,6 +64,38 @@ static void test_closes_what_it_opens(void **state)
     loop_close(NULL);
 }
 
+static void set_flag(void *arg)
+{
+    bool *flag = arg;
+
+    *flag = true;
+}
+
+/* Beside another that has them, as in the gateway. */
+static void test_a_loop_without_websockets(void **state)
+{
+    struct loop *other = NULL;
+    struct loop *l = NULL;
+    struct loop_timer timer = {.fire = NULL};
+    bool has_fired = false;
+    int64_t began = clock_mono_ms();
+
+    (void)state;
+    assert_int_equal(loop_open(ws_protocols(), &other, NULL), ERR_NONE);
+    assert_int_equal(loop_open(NULL, &l, NULL), ERR_NONE);
+    loop_timer_set(l, &timer, 20, set_flag, &has_fired);
+    while (!has_fired) {
+        assert_true(clock_mono_ms() - began < 10000);
+        loop_turn(l, 1000);
+    }
+    loop_wake(l);
+    began = clock_mono_ms();
+    loop_turn(l, 5000);
+    assert_true(clock_mono_ms() - began < 4000);
+    loop_close(l);
+    loop_close(other);
+}
+
 static void test_waits_as_long_as_asked(void **state)
 {
     struct loop *l = open_loop();
@@ -384,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closes_what_it_opens),
+        cmocka_unit_test(test_a_loop_without_websockets),
         cmocka_unit_test(test_waits_as_long_as_asked),
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_timers_that_meddle),
