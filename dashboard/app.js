@@ -4,17 +4,21 @@ import { useStore } from "./lib/store.js";
 import { liveState, startLive } from "./lib/live.js";
 import { startJobs, openJobs } from "./lib/jobs.js";
 import { startEventLog } from "./lib/event_log.js";
+import { session, startSession } from "./lib/session.js";
 import { to, useRoute } from "./lib/router.js";
 import { scrollBack } from "./lib/scroll.js";
 import { nextTheme, theme } from "./lib/theme.js";
 import { Empty, Icon, Toasts } from "./parts/basics.js";
+import { SignedOut, Who } from "./parts/who.js";
 import { Now } from "./views/now.js";
 import { New } from "./views/new.js";
 import { Gallery } from "./views/gallery.js";
 import { Jobs } from "./views/jobs.js";
 import { Templates } from "./views/templates.js";
 import { Backends } from "./views/backends.js";
+import { Keys } from "./views/keys.js";
 import { Api } from "./views/api.js";
+import { SignIn } from "./views/sign_in.js";
 
 // name: [title, view]. A view gets the route's id and query.
 const VIEWS = {
@@ -24,6 +28,7 @@ const VIEWS = {
   jobs: ["Jobs", Jobs],
   templates: ["Templates", Templates],
   backends: ["ComfyUI", Backends],
+  keys: ["Keys", Keys],
   api: ["API", Api],
 };
 
@@ -61,6 +66,7 @@ function Header({ current }) {
     <a class="brand" href=${to("now")}><span class="brand-mark" aria-hidden="true"></span>comfygate</a>
     <${Nav} current=${current} />
     <div class="header-end">
+      <${Who} />
       <span class="live live-${state}" role="status" title=${LIVE_WORDS[state]}><span class="dot"></span><span class="live-word">${LIVE_WORDS[state].split(";")[0].split(":")[0]}</span></span>
       <button type="button" class="quiet icon-only" aria-label=${`Colours: ${choice}`} title=${`Colours: ${choice}`} onClick=${nextTheme}><${Icon} name="theme" /></button>
     </div>
@@ -90,13 +96,21 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); heading.current?.focus(); }}>To the content</a>
     <${Header} current=${route.view} />
     ${offline && html`<div class="banner" role="alert">The gateway does not answer. What you see may be old; this page comes back by itself.</div>`}
+    <${SignedOut} />
     <main id="main"><h1 tabindex="-1" ref=${heading}>${title}</h1>
       ${View ? html`<${View} id=${route.id} query=${route.query} />`
         : html`<${Empty} title="There is no such page"><a class="button" href=${to("now")}>What runs now</a><//>`}
     </main><${Toasts} />`;
 }
 
-startJobs();
-startEventLog();
-startLive();
-render(html`<${App} />`, document.getElementById("app"));
+const page = document.getElementById("app");
+await startSession();
+if (session.get().isIn) {
+  startJobs();
+  startEventLog();
+  startLive();
+  render(html`<${App} />`, page);
+} else {
+  document.title = "Sign in – comfygate";
+  render(html`<${SignIn} />`, page);
+}

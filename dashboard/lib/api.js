@@ -60,6 +60,12 @@ async function problemOf(response) {
     retryAfter: Number(response.headers.get("Retry-After")) || 0 });
 }
 
+// Called when the gateway does not know who asks, or not any more.
+let refused = () => {};
+export const whenRefused = (call) => {
+  refused = call;
+};
+
 // The Response itself, for what is no JSON. Throws a Problem for a failure, but not for 304.
 export async function send(method, path, { params, body, headers, signal } = {}) {
   let response;
@@ -70,6 +76,9 @@ export async function send(method, path, { params, body, headers, signal } = {})
       throw error;
     }
     throw new Problem({ detail: "The gateway does not answer." });
+  }
+  if (response.status === 401) {
+    refused();
   }
   if (!response.ok && response.status !== 304) {
     throw await problemOf(response);

@@ -3,6 +3,7 @@
 //
 // Watchers get { type, job_id, data }, as the API tells events. "snapshot" comes first after each (re)connection;
 // "poll" means: ask anew for what you show.
+import { checkSession } from "./session.js";
 import { createStore } from "./store.js";
 
 const POLL_MS = 4000;
@@ -65,6 +66,9 @@ async function onLost() {
   const isThere = await answers();
   if (document.hidden || source !== null) {
     return;
+  }
+  if (isThere) {
+    checkSession();
   }
   if (isThere && lost >= 2 && !wasOpened) {
     poll(POLLS_BEFORE_RETRY);

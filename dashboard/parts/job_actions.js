@@ -41,5 +41,5 @@ export const runAgain = (job, change = job.template ? { seed: "random" } : {}) =
 
 export const star = (job, starred) => attempt(() => patch(`/v1/jobs/${job.id}`, { starred }));
 
-export const RunAgain = ({ job }) => html`<button type="button" onClick=${() => runAgain(job)}>
+export const RunAgain = ({ job }) => html`<button type="button" data-needs="jobs:write" onClick=${() => runAgain(job)}>
   <${Icon} name=${job.template ? "dice" : "again"} /> ${job.template ? "Vary" : "Run again"}</button>`;

@@ -34,6 +34,6 @@ export function Reload({ onDone }) {
       setState({ isBusy: false, broken: [] });
     }
   };
-  return html`<button type="button" disabled=${state.isBusy} onClick=${reload}><${Icon} name="again" /> ${state.isBusy ? "Reading…" : "Read the folders anew"}</button>
+  return html`<button type="button" data-needs="templates:write" disabled=${state.isBusy} onClick=${reload}><${Icon} name="again" /> ${state.isBusy ? "Reading…" : "Read the folders anew"}</button>
     ${state.broken.length > 0 && html`<${Broken} list=${state.broken} onClose=${() => setState({ isBusy: false, broken: [] })} />`}`;
 }

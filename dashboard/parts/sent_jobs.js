@@ -36,7 +36,7 @@ function Sent({ first }) {
     <div class="running-text"><h3><a href=${to("jobs", job.id)}>${jobName(job)}</a></h3>
       <p class="sent-line"><${Status} status=${job.status} /> <span class="muted small">${hasEnded ? job.error?.message ?? "" : lineOf(job)}</span></p>
       ${!hasEnded && html`<${Bar} value=${job.progress ? job.progress.value : job.status === "queued" ? 0 : null} label=${`Progress of ${jobName(job)}`} />
-        <button type="button" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>Stop</button>`}</div></li>`;
+        <button type="button" data-needs="jobs:write" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>Stop</button>`}</div></li>`;
 }
 
 export function SentJobs() {

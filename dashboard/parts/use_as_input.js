@@ -37,8 +37,8 @@ export function UseAsInput({ output }) {
   return output.type === "image" && Object.entries(WORDS).map(([category, word]) => {
     const fitting = templates.filter((template) => template.category === category);
     return fitting.length === 1
-      ? html`<button type="button" key=${category} title=${fitting[0].title} onClick=${() => open(fitting[0].name, output)}>${word}</button>`
-      : fitting.length > 1 && html`<select class="button" key=${category} aria-label=${`${word} with`} value=""
+      ? html`<button type="button" data-needs="jobs:write" key=${category} title=${fitting[0].title} onClick=${() => open(fitting[0].name, output)}>${word}</button>`
+      : fitting.length > 1 && html`<select data-needs="jobs:write" class="button" key=${category} aria-label=${`${word} with`} value=""
           onChange=${(event) => open(event.target.value, output)}>
           <option value="" disabled selected>${word}…</option>
           ${fitting.map((template) => html`<option value=${template.name} key=${template.name}>${template.title}</option>`)}</select>`;

@@ -21,7 +21,7 @@ function Failure({ error, retry }) {
     <p class="error-message">${error.message}</p>
     ${error.node_id && html`<p class="small">In node ${error.node_id}${error.node_title ? ` “${error.node_title}”` : ""}${error.class_type ? ` (${error.class_type})` : ""}</p>`}
     ${REMEDIES[error.code] && html`<p class="small">${REMEDIES[error.code]}</p>`}
-    ${error.retryable && html`<button type="button" onClick=${retry}><${Icon} name="again" /> Try again</button>`}
+    ${error.retryable && html`<button type="button" data-needs="jobs:write" onClick=${retry}><${Icon} name="again" /> Try again</button>`}
   </section>`;
 }
 
@@ -33,7 +33,7 @@ function Settings({ job }) {
     ${rows.length === 0 && job.seed === null ? html`<p class="muted">${job.template ? "All as the template has it." : "A raw workflow: its settings are in the graph below."}</p>` : html`<dl class="facts">
       ${rows.map(([name, value]) => html`<dt key=${`${name}?`}>${name}</dt><dd key=${name}>${plain(value)}</dd>`)}
       ${job.seed !== null && job.input.seed === undefined && html`<dt>seed</dt><dd class="numeric">${String(job.seed)}
-        <button type="button" class="quiet" onClick=${() => runAgain(job, { seed: "same" })}>Same seed again</button></dd>`}
+        <button type="button" data-needs="jobs:write" class="quiet" onClick=${() => runAgain(job, { seed: "same" })}>Same seed again</button></dd>`}
     </dl>`}</section>`;
 }
 
@@ -77,13 +77,13 @@ function Outputs({ outputs }) {
 function Actions({ job, onDelete }) {
   const isOpen = !ENDED.includes(job.status);
   return html`<div class="actions">
-    ${isOpen && html`<button type="button" class="danger" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}><${Icon} name="close" /> Stop</button>`}
+    ${isOpen && html`<button type="button" data-needs="jobs:write" class="danger" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}><${Icon} name="close" /> Stop</button>`}
     <${RunAgain} job=${job} />
     ${job.template && html`<a class="button" href=${to("new", job.template, { from: job.id })}><${Icon} name="again" /> Change and run</a>`}
-    <button type="button" aria-pressed=${job.starred} title="Starred jobs are kept for ever" onClick=${() => star(job, !job.starred)}><${Icon} name="star" /> ${job.starred ? "Starred" : "Star"}</button>
+    <button type="button" data-needs="jobs:write" aria-pressed=${job.starred} title="Starred jobs are kept for ever" onClick=${() => star(job, !job.starred)}><${Icon} name="star" /> ${job.starred ? "Starred" : "Star"}</button>
     <a class="button" href=${`/v1/jobs/${job.id}/workflow`} download=${`${job.id}.json`}><${Icon} name="download" /> Workflow</a>
     <a class="button" href=${to("jobs", "", { parent_id: job.id })}>Made from it</a>
-    ${!isOpen && html`<button type="button" class="danger" onClick=${onDelete}><${Icon} name="trash" /> Delete</button>`}
+    ${!isOpen && html`<button type="button" data-needs="jobs:write" class="danger" onClick=${onDelete}><${Icon} name="trash" /> Delete</button>`}
   </div>`;
 }
 

@@ -35,7 +35,7 @@ const Running = ({ job }) => html`<li class="card running-job">
     <p class="running-line"><span>${doing(job)}</span>
       <span class="numeric">${Math.round((job.progress?.value ?? 0) * 100)} %${job.estimated_completion_at ? ` · ${remaining(job.estimated_completion_at)}` : ""}</span></p>
   </div>
-  <button type="button" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>
+  <button type="button" data-needs="jobs:write" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>
     <${Icon} name="close" /> Stop</button>
 </li>`;
 
@@ -48,11 +48,11 @@ function Waiting({ job, place }) {
         job.estimated_completion_at ? ` · done ${remaining(job.estimated_completion_at, "in ")}` : ""}${
         isHere ? "" : " · next inside ComfyUI"}</span></div>
     ${job.priority !== 0 && html`<span class="tag" title="Priority">${job.priority > 0 ? "+" : ""}${job.priority}</span>`}
-    ${isHere && html`<button type="button" class="quiet icon-only" aria-label=${`Sooner: ${jobName(job)}`} title="Sooner"
+    ${isHere && html`<button type="button" data-needs="jobs:write" class="quiet icon-only" aria-label=${`Sooner: ${jobName(job)}`} title="Sooner"
         onClick=${() => setPriority(job, job.priority + 10)}><${Icon} name="up" /></button>
-      <button type="button" class="quiet icon-only" aria-label=${`Later: ${jobName(job)}`} title="Later"
+      <button type="button" data-needs="jobs:write" class="quiet icon-only" aria-label=${`Later: ${jobName(job)}`} title="Later"
         onClick=${() => setPriority(job, job.priority - 10)}><${Icon} name="down" /></button>`}
-    <button type="button" class="quiet icon-only" aria-label=${`Cancel: ${jobName(job)}`} title="Cancel"
+    <button type="button" data-needs="jobs:write" class="quiet icon-only" aria-label=${`Cancel: ${jobName(job)}`} title="Cancel"
       onClick=${() => cancelJob(job)}><${Icon} name="close" /></button>
   </li>`;
 }
@@ -98,7 +98,7 @@ export function Now() {
     return html`<${Loading} label="Asking what runs" />`;
   }
   return html`${paused && html`<div class="notice" role="status"><${Icon} name="pause" /> The queue is paused since <${Time} at=${paused} />: what runs goes on, what waits stays.
-      <button type="button" onClick=${resumeQueue}>Resume</button></div>`}<div class="now">
+      <button type="button" data-needs="backends:write" onClick=${resumeQueue}>Resume</button></div>`}<div class="now">
     <section aria-labelledby="now-running">
       <h2 id="now-running">Running${running.length > 0 && html` <span class="count">${running.length}</span>`}</h2>
       ${running.length > 0 ? html`<ul class="cards">${running.map((job) => html`<${Running} job=${job} key=${job.id} />`)}</ul>`
