@@ -36,6 +36,8 @@ ELSEWHERE = {
     "docker build -t comfygate .": "Docker: tests/packaging/test_image.py builds it with buildah",
     "COMFYUI_IMAGE=registry.example/comfyui:1 docker compose up -d --build": "Docker; no such image exists",
     "cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr/local -DCOMFYGATE_TESTS=OFF": "installs into the machine",
+    "curl http://127.0.0.1:8090/v1/jobs -H 'Content-Type: application/json' -d '{":
+        "test_webhooks.py, with receivers of this machine; this one is somewhere else",
     "prometheus --config.file=packaging/prometheus/scrape.yml": "a server that stays; test_metrics.py has promtool read the files",
 }
 

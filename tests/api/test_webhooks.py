@@ -118,6 +118,37 @@ def test_the_gateways_own_secret_signs_when_the_job_has_none(gateways, receiver)
     receiver.next().verify(SECRET)
 
 
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "webhooks.md"
+
+
+@pytest.mark.parametrize("language, program", [("python", ["/usr/bin/python3", "-B", "-"]),
+                                               ("js", ["/usr/bin/node", "--input-type=module", "-"])])
+def test_the_receivers_of_the_document(gateway, language, program):
+    """They take what is genuine, once, and refuse everything else."""
+    (text,) = re.findall(f"```{language}\n(.*?)```", DOCUMENT.read_text(), flags=re.S)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    env = {"PATH": "/usr/bin:/bin", "PORT": str(port), "WEBHOOK_SECRET": SECRET}
+    child = subprocess.Popen(program, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        child.stdin.write(text)
+        child.stdin.close()
+        eventually(lambda: socket.socket().connect_ex(("127.0.0.1", port)), lambda code: code == 0)
+        wrong = submit(gateway, {"url": url, "events": ["job.queued"], "secret": OTHER_SECRET})
+        (delivery,) = eventually(lambda: deliveries(gateway, wrong), lambda all_: all_ and all_[0]["attempts"] > 0)
+        assert delivery["last_status"] == 401
+        right = submit(gateway, {"url": url, "events": ["job.queued", "job.canceled"], "secret": SECRET})
+        (delivery,) = until(gateway, right, "delivered")
+        gateway.json("POST", f"/v1/jobs/{right['id']}/deliveries/{delivery['id']}/redeliver")
+        eventually(lambda: deliveries(gateway, right), lambda all_: all_[0]["attempts"] == 2 and all_[0]["state"] == "delivered")
+        cancel(gateway, right)
+        until(gateway, right, "delivered", 2)
+        assert [child.stdout.readline().split() for _ in range(2)] == [["job.queued", right["id"]], ["job.canceled", right["id"]]]
+    finally:
+        child.kill()
+        child.wait(10)
+
+
 # ---- what a receiver does wrong
 
 
