@@ -133,7 +133,7 @@ static enum errc start_engine(struct gateway *g, struct err *e)
                                  .deliveries_arg = g->courier};
     enum errc rc = ERR_NONE;
 
-    g->hub = hub_new(g->config.server_max_waiters);
+    g->hub = hub_new(g->config.server_max_waiters, g->config.queue_ageing_seconds * 1000);
     g->feed = event_feed_new(g->config.events_max_streams);
     g->key_uses = key_uses_new();
     parts.hub = g->hub;

@@ -4,72 +4,27 @@
  * must be woken is taken off all lists under the lock (is_parked = false) and
  * called after it is released; between the two the waiter belongs to the
  * thread that took it, which is why hub_unwait leaves it alone.
- *
- * Places in the queue: a change at place p moves the jobs at p and behind, so
- * the lowest p since the last settling says who may have moved.
  */
 #include "bridge/hub.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/mem.h"
-#include "core/queue.h"
+#include "bridge/hub_parts.h"
 
 #define ENDED_MAX 1024 /* answers of ended jobs that are kept */
-#define NOT_MOVED INT64_MAX
-
-struct topic {
-    struct id job;
-    struct list waiters;   /* waiter.in_topic */
-    struct list in_waited; /* hub.waited, while there are waiters */
-    struct list in_ended;  /* hub.ended, while it holds the answer of an ended job */
-    struct bytes *json;    /* NULL = ask the store */
-    char etag[JOB_ETAG_SIZE];
-    bool has_ended;
-    struct bytes *preview;
-    const char *preview_mime;
-    int64_t preview_seq;
-};
-
-struct hub {
-    int64_t max_waiters;
-    struct job_memo *memo;
-
-    pthread_mutex_t lock; /* over what follows */
-    struct map *topics;   /* job id -> struct topic */
-    struct list waited;   /* topics with waiters */
-    struct list ended;    /* topics of ended jobs, the one looked at last at the end */
-    size_t waited_count;
-    size_t ended_count;
-    struct wheel wheel; /* waiter.deadline */
-    int64_t waiter_count;
-    bool is_closed;
-
-    struct queue *queue;
-    int64_t moved_from;
-
-    struct bytes *backends;
-    struct backend_counts backend_counts;
-
-    struct node_info **nodes; /* of each backend; NULL = it has told nothing */
-    size_t nodes_count;
-    int64_t nodes_generation;
-};
-
-static void lock(struct hub *h)
+void hub_lock(struct hub *h)
 {
     (void)pthread_mutex_lock(&h->lock);
 }
 
-static void unlock(struct hub *h)
+void hub_unlock(struct hub *h)
 {
     (void)pthread_mutex_unlock(&h->lock);
 }
 
-struct hub *hub_new(int64_t max_waiters)
+struct hub *hub_new(int64_t max_waiters, int64_t head_start)
 {
     struct hub *h = xcalloc(1, sizeof *h);
 
@@ -80,7 +35,7 @@ struct hub *hub_new(int64_t max_waiters)
     list_init(&h->waited);
     list_init(&h->ended);
     wheel_init(&h->wheel);
-    h->queue = queue_new();
+    h->queue = queue_new(head_start);
     h->moved_from = NOT_MOVED;
     return h;
 }
@@ -121,7 +76,7 @@ static void topic_free(struct hub *h, struct topic *t)
     free(t);
 }
 
-static void tidy_topic(struct hub *h, struct topic *t)
+void hub_tidy_topic(struct hub *h, struct topic *t)
 {
     if (t->json == NULL && t->preview == NULL && list_empty(&t->waiters)) {
         (void)map_remove(h->topics, t->job.text);
@@ -141,7 +96,7 @@ static void touch_ended(struct hub *h, struct topic *t)
         struct topic *oldest = container_of(h->ended.next, struct topic, in_ended);
 
         drop_answer(h, oldest);
-        tidy_topic(h, oldest);
+        hub_tidy_topic(h, oldest);
     }
 }
 
@@ -200,13 +155,13 @@ static void unpark(struct hub *h, struct waiter *w, struct topic *t, bool is_tid
         list_remove(&t->in_waited);
         h->waited_count--;
         if (is_tidy) {
-            tidy_topic(h, t);
+            hub_tidy_topic(h, t);
         }
     }
 }
 
 /* Moves those of the topic who wait for what happened to `woken`. The topic stays. */
-static void collect(struct hub *h, struct topic *t, bool has_ended, struct list *woken)
+void hub_collect(struct hub *h, struct topic *t, bool has_ended, struct list *woken)
 {
     list_each(node, next, &t->waiters) {
         struct waiter *w = container_of(node, struct waiter, in_topic);
@@ -219,7 +174,7 @@ static void collect(struct hub *h, struct topic *t, bool has_ended, struct list 
 }
 
 /* After the lock is released. A waiter may be gone, or parked again, once it is called. */
-static void wake_all(struct list *woken)
+void hub_wake_all(struct list *woken)
 {
     struct list *node = NULL;
 
@@ -234,13 +189,13 @@ bool hub_wait(struct hub *h, struct waiter *w)
 {
     bool is_room = false;
 
-    lock(h);
+    hub_lock(h);
     w->is_parked = false;
     is_room = !h->is_closed && h->waiter_count < h->max_waiters;
     if (is_room) {
         park(h, w);
     }
-    unlock(h);
+    hub_unlock(h);
     return is_room;
 }
 
@@ -248,12 +203,12 @@ bool hub_unwait(struct hub *h, struct waiter *w)
 {
     bool was_parked = false;
 
-    lock(h);
+    hub_lock(h);
     was_parked = w->is_parked;
     if (was_parked) {
         unpark(h, w, map_get(h->topics, w->job.text), true);
     }
-    unlock(h);
+    hub_unlock(h);
     return was_parked;
 }
 
@@ -261,9 +216,9 @@ int64_t hub_waiters(struct hub *h)
 {
     int64_t count = 0;
 
-    lock(h);
+    hub_lock(h);
     count = h->waiter_count;
-    unlock(h);
+    hub_unlock(h);
     return count;
 }
 
@@ -274,7 +229,7 @@ void hub_expire(struct hub *h, int64_t mono_ms)
 
     list_init(&due);
     list_init(&woken);
-    lock(h);
+    hub_lock(h);
     wheel_expire(&h->wheel, mono_ms, &due);
     list_each(node, next, &due) {
         struct waiter *w =
@@ -283,8 +238,8 @@ void hub_expire(struct hub *h, int64_t mono_ms)
         unpark(h, w, map_get(h->topics, w->job.text), true);
         list_push(&woken, &w->in_topic);
     }
-    unlock(h);
-    wake_all(&woken);
+    hub_unlock(h);
+    hub_wake_all(&woken);
 }
 
 void hub_close(struct hub *h)
@@ -292,25 +247,25 @@ void hub_close(struct hub *h)
     struct list woken;
 
     list_init(&woken);
-    lock(h);
+    hub_lock(h);
     h->is_closed = true;
     list_each(node, next, &h->waited) {
         struct topic *t = container_of(node, struct topic, in_waited);
 
-        collect(h, t, true, &woken);
-        tidy_topic(h, t);
+        hub_collect(h, t, true, &woken);
+        hub_tidy_topic(h, t);
     }
-    unlock(h);
-    wake_all(&woken);
+    hub_unlock(h);
+    hub_wake_all(&woken);
 }
 
 bool hub_is_closed(struct hub *h)
 {
     bool is_closed = false;
 
-    lock(h);
+    hub_lock(h);
     is_closed = h->is_closed;
-    unlock(h);
+    hub_unlock(h);
     return is_closed;
 }
 
@@ -321,7 +276,7 @@ bool hub_peek(struct hub *h, struct id job, struct hub_view *out)
     struct topic *t = NULL;
     bool is_held = false;
 
-    lock(h);
+    hub_lock(h);
     t = map_get(h->topics, job.text);
     is_held = t != NULL && t->json != NULL;
     if (is_held) {
@@ -332,7 +287,7 @@ bool hub_peek(struct hub *h, struct id job, struct hub_view *out)
             touch_ended(h, t);
         }
     }
-    unlock(h);
+    hub_unlock(h);
     return is_held;
 }
 
@@ -340,9 +295,9 @@ int64_t hub_position(struct hub *h, struct id job)
 {
     int64_t position = 0;
 
-    lock(h);
+    hub_lock(h);
     position = queue_position(h->queue, job);
-    unlock(h);
+    hub_unlock(h);
     return position;
 }
 
@@ -350,9 +305,9 @@ int64_t hub_queue_length(struct hub *h)
 {
     int64_t length = 0;
 
-    lock(h);
+    hub_lock(h);
     length = (int64_t)queue_count(h->queue);
-    unlock(h);
+    hub_unlock(h);
     return length;
 }
 
@@ -361,14 +316,14 @@ struct bytes *hub_preview(struct hub *h, struct id job, const char **mime, int64
     struct topic *t = NULL;
     struct bytes *image = NULL;
 
-    lock(h);
+    hub_lock(h);
     t = map_get(h->topics, job.text);
     if (t != NULL && t->preview != NULL) {
         image = bytes_ref(t->preview);
         *mime = t->preview_mime;
         *seq = t->preview_seq;
     }
-    unlock(h);
+    hub_unlock(h);
     return image;
 }
 
@@ -376,10 +331,10 @@ struct bytes *hub_backends(struct hub *h, struct backend_counts *counts)
 {
     struct bytes *json = NULL;
 
-    lock(h);
+    hub_lock(h);
     json = bytes_ref(h->backends);
     *counts = h->backend_counts;
-    unlock(h);
+    hub_unlock(h);
     return json;
 }
 
@@ -387,11 +342,11 @@ struct node_info *hub_nodes(struct hub *h, size_t backend)
 {
     struct node_info *nodes = NULL;
 
-    lock(h);
+    hub_lock(h);
     if (backend < h->nodes_count) {
         nodes = node_info_ref(h->nodes[backend]);
     }
-    unlock(h);
+    hub_unlock(h);
     return nodes;
 }
 
@@ -399,9 +354,9 @@ int64_t hub_nodes_generation(struct hub *h)
 {
     int64_t generation = 0;
 
-    lock(h);
+    hub_lock(h);
     generation = h->nodes_generation;
-    unlock(h);
+    hub_unlock(h);
     return generation;
 }
 
@@ -419,7 +374,7 @@ void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *e
     size_t etag_len = strnlen(etag, JOB_ETAG_SIZE - 1);
 
     list_init(&woken);
-    lock(h);
+    hub_lock(h);
     t = topic_get(h, job);
     bytes_unref(t->json);
     t->json = json;
@@ -430,17 +385,17 @@ void hub_publish(struct hub *h, struct id job, struct bytes *json, const char *e
         h->ended_count--;
     }
     t->has_ended = has_ended;
-    collect(h, t, has_ended, &woken);
+    hub_collect(h, t, has_ended, &woken);
     if (has_ended) {
         touch_ended(h, t);
     }
-    unlock(h);
+    hub_unlock(h);
     if (has_ended) {
         job_memo_changed(h->memo, job);
     } else {
         job_memo_moved(h->memo); /* while it is held, its version is known from here */
     }
-    wake_all(&woken);
+    hub_wake_all(&woken);
 }
 
 void hub_touch(struct hub *h, struct id job, bool has_ended)
@@ -449,16 +404,16 @@ void hub_touch(struct hub *h, struct id job, bool has_ended)
     struct topic *t = NULL;
 
     list_init(&woken);
-    lock(h);
+    hub_lock(h);
     t = map_get(h->topics, job.text);
     if (t != NULL) {
         drop_answer(h, t);
-        collect(h, t, has_ended, &woken);
-        tidy_topic(h, t);
+        hub_collect(h, t, has_ended, &woken);
+        hub_tidy_topic(h, t);
     }
-    unlock(h);
+    hub_unlock(h);
     job_memo_changed(h->memo, job);
-    wake_all(&woken);
+    hub_wake_all(&woken);
 }
 
 void hub_set_preview(struct hub *h, struct id job, struct bytes *image, const char *mime,
@@ -466,29 +421,29 @@ void hub_set_preview(struct hub *h, struct id job, struct bytes *image, const ch
 {
     struct topic *t = NULL;
 
-    lock(h);
+    hub_lock(h);
     t = topic_get(h, job);
     bytes_unref(t->preview);
     t->preview = image;
     t->preview_mime = mime;
     t->preview_seq = seq;
-    unlock(h);
+    hub_unlock(h);
 }
 
 void hub_set_backends(struct hub *h, struct bytes *json, const struct backend_counts *counts)
 {
-    lock(h);
+    hub_lock(h);
     bytes_unref(h->backends);
     h->backends = json;
     h->backend_counts = *counts;
-    unlock(h);
+    hub_unlock(h);
 }
 
 void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes)
 {
     struct node_info *before = NULL;
 
-    lock(h);
+    hub_lock(h);
     if (backend >= h->nodes_count) {
         h->nodes = xrealloc(h->nodes, (backend + 1) * sizeof(struct node_info *));
         while (h->nodes_count <= backend) {
@@ -498,102 +453,6 @@ void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes)
     before = h->nodes[backend];
     h->nodes[backend] = nodes;
     h->nodes_generation++;
-    unlock(h);
+    hub_unlock(h);
     node_info_unref(before); /* thousands of pieces to free: nobody shall wait for that */
-}
-
-/* ---- the queue ------------------------------------------------------------------------------- */
-
-static void note_move(struct hub *h, int64_t position)
-{
-    if (position > 0 && position < h->moved_from) {
-        h->moved_from = position;
-    }
-}
-
-void hub_queue_put(struct hub *h, struct id job, int priority, bool is_inside)
-{
-    int64_t before = 0;
-    int64_t after = 0;
-
-    lock(h);
-    before = queue_position(h->queue, job);
-    queue_put(h->queue, job, priority, is_inside);
-    after = queue_position(h->queue, job);
-    if (before != after) {
-        note_move(h, before);
-        note_move(h, after);
-    }
-    unlock(h);
-}
-
-void hub_queue_remove(struct hub *h, struct id job)
-{
-    lock(h);
-    note_move(h, queue_position(h->queue, job));
-    (void)queue_remove(h->queue, job);
-    unlock(h);
-}
-
-size_t hub_queue_next(struct hub *h, size_t skip, struct id *out, size_t max)
-{
-    size_t count = 0;
-    int64_t first = 0;
-    bool is_inside = false;
-
-    lock(h);
-    first = queue_first_waiting(h->queue) + (int64_t)skip;
-    while (count < max && queue_at(h->queue, first + (int64_t)count, &out[count], &is_inside)) {
-        count++;
-    }
-    unlock(h);
-    return count;
-}
-
-/* Those whose job moved, found from the shorter side: the jobs that moved, or those waited for. */
-static void collect_moved(struct hub *h, struct list *woken)
-{
-    int64_t moved = (int64_t)queue_count(h->queue) - h->moved_from + 1;
-    struct id job = ID_NONE;
-    bool is_inside = false;
-
-    if (moved < (int64_t)h->waited_count) {
-        for (int64_t at = h->moved_from; queue_at(h->queue, at, &job, &is_inside); at++) {
-            struct topic *t = map_get(h->topics, job.text);
-
-            if (t != NULL) {
-                collect(h, t, false, woken);
-                tidy_topic(h, t);
-            }
-        }
-        return;
-    }
-    list_each(node, next, &h->waited) {
-        struct topic *t = container_of(node, struct topic, in_waited);
-
-        if (queue_position(h->queue, t->job) >= h->moved_from) {
-            collect(h, t, false, woken);
-            tidy_topic(h, t);
-        }
-    }
-}
-
-bool hub_queue_settle(struct hub *h)
-{
-    struct list woken;
-    bool has_moved = false;
-
-    list_init(&woken);
-    lock(h);
-    has_moved = h->moved_from != NOT_MOVED;
-    if (has_moved) {
-        collect_moved(h, &woken);
-        h->moved_from = NOT_MOVED;
-    }
-    unlock(h);
-    if (has_moved) {
-        job_memo_moved(h->memo);
-    }
-    wake_all(&woken);
-    return has_moved;
 }

@@ -28,8 +28,8 @@
 
 struct hub;
 
-/* At most max_waiters requests wait at once. */
-struct hub *hub_new(int64_t max_waiters) MUST_CHECK;
+/* At most max_waiters requests wait at once. `head_start` as for queue_new(). */
+struct hub *hub_new(int64_t max_waiters, int64_t head_start) MUST_CHECK;
 void hub_free(struct hub *h); /* after hub_close and the end of all threads; NULL is fine */
 
 /* ---- what is true now ---------------------------------------------------------------------- */
@@ -106,7 +106,10 @@ void hub_set_backends(struct hub *h, struct bytes *json, const struct backend_co
 /* Takes over the reference; nodes is not NULL. */
 void hub_set_nodes(struct hub *h, size_t backend, struct node_info *nodes) ON_ENGINE;
 
-void hub_queue_put(struct hub *h, struct id job, int priority, bool is_inside) ON_ENGINE;
+/* As queue_put() and queue_start(). */
+void hub_queue_put(struct hub *h, struct id job, int priority, int64_t start, bool is_inside)
+    ON_ENGINE;
+bool hub_queue_start(struct hub *h, struct id job, int64_t *start) ON_ENGINE;
 void hub_queue_remove(struct hub *h, struct id job) ON_ENGINE;
 /* Up to `max` waiting jobs in order, after skipping `skip`; returns how many. */
 size_t hub_queue_next(struct hub *h, size_t skip, struct id *out, size_t max) ON_ENGINE;

@@ -1,12 +1,12 @@
-/* queue.c - a treap: a search tree by (inside, priority, id) that is also a heap by a weight.
+/* queue.c - a treap: a search tree by (inside, rank, id) that is also a heap by a weight.
  *
  * The weight is a hash of the id, so the tree is as balanced as a random one
  * whatever the order of arrival. Each node counts its subtree, which gives
  * places. A hash table finds a node by id alone, since who asks for a place
  * does not know the priority.
  *
- * Nodes are numbered in one array (40 bytes each) and ids kept as their 16
- * bytes: a million waiting jobs take about 50 MB. Number 0 stands for "none"
+ * Nodes are numbered in one array (48 bytes each) and ids kept as their 16
+ * bytes: a million waiting jobs take about 60 MB. Number 0 stands for "none"
  * and has size 0. UUIDs sort as bytes just as they do as text.
  */
 #include "core/queue.h"
@@ -19,9 +19,12 @@
 #define ID_BYTES    16
 #define FIRST_NODES 64
 #define NONE        0
+/* Farther than any two starts are apart. */
+#define BEFORE_ALL (INT64_C(1) << 50)
 
 struct node {
     unsigned char id[ID_BYTES];
+    int64_t rank; /* its start, less the head start of its priority */
     uint32_t left;
     uint32_t right;
     uint32_t size;
@@ -31,6 +34,7 @@ struct node {
 };
 
 struct queue {
+    int64_t head_start;
     struct node *node;
     uint32_t capacity; /* of node[] */
     uint32_t used;     /* nodes that were ever handed out, with number 0 */
@@ -129,10 +133,11 @@ static uint32_t *slot_of(const struct queue *q, const unsigned char id[ID_BYTES]
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-struct queue *queue_new(void)
+struct queue *queue_new(int64_t head_start)
 {
     struct queue *q = xcalloc(1, sizeof *q);
 
+    q->head_start = head_start > 0 ? head_start : BEFORE_ALL;
     q->capacity = FIRST_NODES;
     q->node = xcalloc(q->capacity, sizeof *q->node);
     q->used = 1;
@@ -217,8 +222,8 @@ static int compare(const struct node *a, const struct node *b)
     if (a->is_inside != b->is_inside) {
         return a->is_inside ? -1 : 1;
     }
-    if (a->priority != b->priority) {
-        return a->priority > b->priority ? -1 : 1;
+    if (a->rank != b->rank) {
+        return a->rank < b->rank ? -1 : 1;
     }
     return memcmp(a->id, b->id, ID_BYTES);
 }
@@ -295,8 +300,9 @@ static void tree_remove(struct queue *q, uint32_t n)
 
 /* ---- the interface --------------------------------------------------------------------------- */
 
-void queue_put(struct queue *q, struct id job, int priority, bool is_inside)
+void queue_put(struct queue *q, struct id job, int priority, int64_t start, bool is_inside)
 {
+    int64_t rank = start - priority * q->head_start;
     unsigned char id[ID_BYTES];
     bool is_id = pack(job, id);
     uint32_t n = NONE;
@@ -304,7 +310,8 @@ void queue_put(struct queue *q, struct id job, int priority, bool is_inside)
     bug_if(!is_id);
     n = find(q, id);
     if (n != NONE) {
-        if (q->node[n].priority == priority && q->node[n].is_inside == is_inside) {
+        if (q->node[n].priority == priority && q->node[n].rank == rank &&
+            q->node[n].is_inside == is_inside) {
             return;
         }
         tree_remove(q, n);
@@ -314,8 +321,21 @@ void queue_put(struct queue *q, struct id job, int priority, bool is_inside)
         table_add(q, n);
     }
     q->node[n].priority = priority;
+    q->node[n].rank = rank;
     q->node[n].is_inside = is_inside;
     tree_add(q, n);
+}
+
+bool queue_start(const struct queue *q, struct id job, int64_t *start)
+{
+    unsigned char id[ID_BYTES];
+    uint32_t n = pack(job, id) ? find(q, id) : NONE;
+
+    if (n == NONE) {
+        return false;
+    }
+    *start = q->node[n].rank + q->node[n].priority * q->head_start;
+    return true;
 }
 
 bool queue_remove(struct queue *q, struct id job)

@@ -1,13 +1,16 @@
 /* dispatch.c - which waiting job goes to which backend next.
  *
- * Order: priority, then age, as the queue has it. A job that asks for a
+ * Order: as the queue has it, by priority, then by turns of those who submit (core/fair_order.h). A job that asks for a
  * backend is passed over until that one has a slot; a job in its pause before
  * another attempt is passed over until the pause is over. Neither holds up
  * those behind it.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/internal.h"
@@ -21,28 +24,92 @@ struct delay {
     int64_t not_before_at;
 };
 
-void dispatch_put(struct engine *e, const struct job_row *row)
+/* ---- places ---------------------------------------------------------------------------------- */
+
+#define LINE_SIZE  512
+#define WORK_MS    10000 /* of a job of which nothing is known */
+#define WORK_MIN   1000
+#define WORK_MAX   INT64_C(3600000)
+#define USER_DEPTH 4
+
+/* Who takes turns with others: the key, and the user it acts for; at each priority. */
+static void name_line(char line[LINE_SIZE], const char *owner, const char *user, int priority)
+{
+    (void)snprintf(line, LINE_SIZE, "%d/%s/%s", priority, owner != NULL ? owner : "",
+                   user != NULL ? user : "");
+}
+
+static char *user_of(const struct engine *e, const struct job_row *row) ON_ENGINE;
+static char *user_of(const struct engine *e, const struct job_row *row)
+{
+    static const struct json_limits LIMITS = {.depth = USER_DEPTH, .nodes = 1000};
+    AUTO(json_free_ptr) struct json_doc *doc = NULL;
+
+    if (strstr(row->metadata_json, e->config->queue_user_metadata) == NULL ||
+        json_parse(span_of(row->metadata_json), JSON_STRICT, LIMITS, &doc, NULL) != ERR_NONE) {
+        return NULL;
+    }
+    return json_str_dup(doc, json_get(doc, 0, e->config->queue_user_metadata));
+}
+
+static int64_t start_of_new(struct engine *e, const struct job_row *row) ON_ENGINE;
+static int64_t start_of_new(struct engine *e, const struct job_row *row)
+{
+    AUTO(free_ptr) char *user = user_of(e, row);
+    int64_t work = forecast_run_ms(e, row);
+    char line[LINE_SIZE];
+
+    work = work <= 0 ? WORK_MS : work < WORK_MIN ? WORK_MIN : work > WORK_MAX ? WORK_MAX : work;
+    name_line(line, row->owner, user, row->priority);
+    return fair_order_next(e->fair, line, work);
+}
+
+static void put(struct engine *e, const struct waiting_job *job, int64_t start) ON_ENGINE;
+static void put(struct engine *e, const struct waiting_job *job, int64_t start)
 {
     struct delay *delay = NULL;
 
-    free(map_remove(e->delayed, row->id.text));
-    (void)map_remove(e->pinned, row->id.text);
-    hub_queue_put(e->hub, row->id, row->priority, false);
+    free(map_remove(e->delayed, job->id.text));
+    (void)map_remove(e->pinned, job->id.text);
+    hub_queue_put(e->hub, job->id, job->priority, start, false);
     e->has_more_work = true;
-    if (row->not_before_at > 0) {
+    if (job->not_before_at > 0) {
         delay = xcalloc(1, sizeof *delay);
-        delay->not_before_at = row->not_before_at;
-        map_put(e->delayed, row->id.text, delay);
+        delay->not_before_at = job->not_before_at;
+        map_put(e->delayed, job->id.text, delay);
     }
-    if (row->wanted_backend != NULL) {
-        struct backend *wanted = backend_named(e, row->wanted_backend);
+    if (job->wanted_backend != NULL) {
+        struct backend *wanted = backend_named(e, job->wanted_backend);
 
         /* One that is not configured is waited for: it may come back with the next start. */
-        map_put(e->pinned, row->id.text, wanted != NULL ? (void *)wanted : (void *)e);
+        map_put(e->pinned, job->id.text, wanted != NULL ? (void *)wanted : (void *)e);
     }
-    if (row->deadline_at > 0 && (e->next_deadline == 0 || row->deadline_at < e->next_deadline)) {
-        e->next_deadline = row->deadline_at;
+    if (job->deadline_at > 0 && (e->next_deadline == 0 || job->deadline_at < e->next_deadline)) {
+        e->next_deadline = job->deadline_at;
     }
+}
+
+void dispatch_put(struct engine *e, const struct job_row *row)
+{
+    struct waiting_job job = {.id = row->id,
+                              .priority = row->priority,
+                              .not_before_at = row->not_before_at,
+                              .deadline_at = row->deadline_at,
+                              .wanted_backend = row->wanted_backend};
+    int64_t start = 0; /* also of one that is inside a ComfyUI, and so will be the next again */
+
+    if (!hub_queue_start(e->hub, row->id, &start)) {
+        start = row->attempt > 0 ? fair_order_again(e->fair) : start_of_new(e, row);
+    }
+    put(e, &job, start);
+}
+
+void dispatch_put_waiting(struct engine *e, const struct waiting_job *job)
+{
+    char line[LINE_SIZE];
+
+    name_line(line, job->owner, job->user, job->priority);
+    put(e, job, fair_order_next(e->fair, line, WORK_MS));
 }
 
 void dispatch_remove(struct engine *e, struct id job)
@@ -103,6 +170,7 @@ static void claim(struct engine *e, struct id job, struct backend *b)
 {
     enum st st = ST_OK;
     struct live_job *j = jobs_load(e, job, &st);
+    int64_t start = 0;
     unsigned effects = 0;
 
     if (j == NULL) {
@@ -118,6 +186,9 @@ static void claim(struct engine *e, struct id job, struct backend *b)
                        .kind = EV_CLAIM, .backend = b->address->name, .prompt_id = id_random()});
     if ((effects & FX_POST) == 0) {
         return;
+    }
+    if (hub_queue_start(e->hub, job, &start)) {
+        fair_order_begun(e->fair, start);
     }
     /* After the event: the attempt's number and prompt are part of the file prefix. */
     if (jobs_load_graph(e, j)) {

@@ -81,6 +81,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->by_prompt = map_new();
     e->pinned = map_new();
     e->delayed = map_new();
+    e->fair = fair_order_new();
     rc = open_parts(e, parts, err);
     if (rc != ERR_NONE) {
         engine_free(e);
@@ -132,6 +133,7 @@ void engine_free(struct engine *e)
     map_free(e->by_prompt);
     map_free(e->pinned);
     map_free(e->delayed);
+    fair_order_free(e->fair);
     free(e);
 }
 
@@ -299,6 +301,7 @@ static void *engine_main(void *arg)
     struct engine *e = arg;
     struct service_beat beat;
 
+    (void)pthread_setname_np(pthread_self(), "engine");
     service_beat_init(&beat);
     enter_engine_role();
     while (!atomic_load(&e->is_stopping)) {

@@ -92,6 +92,13 @@ void forecast_learn(struct engine *e, const struct job_row *row)
     forecast_pace(e);
 }
 
+int64_t forecast_run_ms(struct engine *e, const struct job_row *row)
+{
+    struct estimate_about job = about(row);
+
+    return estimate_run_ms(e->estimate, &job);
+}
+
 /* Its own progress counts the more, the farther it has come. */
 static double total_ms(const struct engine *e, const struct job_row *row, double value,
                        double elapsed)

@@ -30,6 +30,7 @@
 #include "base/map.h"
 #include "bridge/metrics.h"
 #include "core/comfy_wire.h"
+#include "core/fair_order.h"
 #include "core/graph.h"
 #include "core/job_fsm.h"
 #include "core/progress.h"
@@ -219,10 +220,11 @@ struct engine {
     struct map *by_id;     /* job id -> struct live_job */
     struct map *by_prompt; /* prompt id -> struct live_job */
     struct list dirty;
-    struct list commands;  /* of this turn, until the commit */
-    struct list answered;  /* of this turn, until done() */
-    struct map *pinned;    /* waiting job id -> struct backend that it asks for */
-    struct map *delayed;   /* waiting job id -> struct delay */
+    struct list commands; /* of this turn, until the commit */
+    struct list answered; /* of this turn, until done() */
+    struct map *pinned;   /* waiting job id -> struct backend that it asks for */
+    struct map *delayed;  /* waiting job id -> struct delay */
+    struct fair_order *fair;
     int64_t next_deadline; /* wall clock; 0 = no waiting job has one */
     bool has_more_work;    /* the next turn shall not wait: a job or a slot has become free */
     int64_t housekeeping_due_mono_ms;
@@ -248,6 +250,8 @@ void forecast_open(struct engine *e) ON_ENGINE;
 void forecast_learn(struct engine *e, const struct job_row *row) ON_ENGINE;
 /* Tells others how fast the queue moves; again when a backend has come or gone. */
 void forecast_pace(struct engine *e) ON_ENGINE;
+/* How long it will run, in ms; 0 = nobody knows. */
+int64_t forecast_run_ms(struct engine *e, const struct job_row *row) ON_ENGINE;
 /* When the job will be done, wall clock; 0 = nobody knows. `progress` NULL = none yet; position 0 = not in the queue. */
 int64_t forecast_end(struct engine *e, const struct job_row *row,
                      const struct job_progress *progress, int64_t position) ON_ENGINE;
@@ -314,8 +318,10 @@ enum st keys_write_uses(struct engine *e) ON_ENGINE;
 
 /* dispatch.c */
 void dispatch_waiting(struct engine *e) ON_ENGINE;
-/* The job is in the store, waiting: gives it its place. */
+/* The job is in the store, waiting: gives it its place, unless it has one. */
 void dispatch_put(struct engine *e, const struct job_row *row) ON_ENGINE;
+/* The same at the start, of a job of which not more is read. */
+void dispatch_put_waiting(struct engine *e, const struct waiting_job *job) ON_ENGINE;
 void dispatch_remove(struct engine *e, struct id job) ON_ENGINE;
 void dispatch_overdue(struct engine *e) ON_ENGINE;
 void dispatch_free(struct engine *e) ON_ENGINE;

@@ -310,7 +310,7 @@ static void place(struct engine *e, const struct live_job *j)
         dispatch_put(e, &j->row);
     } else if (j->row.phase == PHASE_SUBMITTED && j->row.status == JOB_QUEUED) {
         dispatch_remove(e, j->row.id);
-        hub_queue_put(e->hub, j->row.id, j->row.priority, true);
+        hub_queue_put(e->hub, j->row.id, j->row.priority, 0, true);
     } else {
         dispatch_remove(e, j->row.id);
     }

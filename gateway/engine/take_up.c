@@ -42,17 +42,8 @@ static void take_up(void *arg, struct job_row *row)
 
 static void take_up_waiting(void *arg, const struct waiting_job *waiting)
 {
-    struct engine *e = arg;
-    struct job_row row = {.id = waiting->id,
-                          .priority = waiting->priority,
-                          .not_before_at = waiting->not_before_at,
-                          .deadline_at = waiting->deadline_at,
-                          .wanted_backend = NULL};
-    AUTO(free_ptr) char *wanted = xstrdup_or_null(waiting->wanted_backend);
-
-    row.wanted_backend = wanted;
     assume_engine_role();
-    dispatch_put(e, &row);
+    dispatch_put_waiting(arg, waiting);
 }
 
 /* Gives a job that was under way back to the turn. One whose backend was taken out of the settings
@@ -86,7 +77,7 @@ enum errc jobs_take_up(struct engine *e, struct err *err)
     blob_recover(e->blobs, is_file_used, e);
     st = store_in_flight(e->writer, take_up, e);
     if (st == ST_OK || st == ST_NONE) {
-        st = store_waiting(e->writer, take_up_waiting, e);
+        st = store_waiting(e->writer, e->config->queue_user_metadata, take_up_waiting, e);
     }
     if (st == ST_OK || st == ST_NONE) {
         st = events_begin(e);

@@ -136,10 +136,10 @@ enum st store_output_insert(struct store_writer *w, const struct job_output *out
     return w->ops->output_insert(w, output);
 }
 
-enum st store_waiting(struct store_writer *w,
+enum st store_waiting(struct store_writer *w, const char *user_key,
                       void (*visit)(void *arg, const struct waiting_job *job), void *arg)
 {
-    return w->ops->waiting(w, visit, arg);
+    return w->ops->waiting(w, user_key, visit, arg);
 }
 
 enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),

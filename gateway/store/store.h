@@ -93,9 +93,11 @@ struct waiting_job {
     int64_t not_before_at;
     int64_t deadline_at;
     const char *wanted_backend; /* NULL = any */
+    const char *owner;          /* NULL = there are no keys */
+    const char *user;           /* what its metadata has under `user_key`; NULL = nothing */
 };
-/* Visits every waiting job; order unspecified. The visitor must not write. */
-enum st store_waiting(struct store_writer *w,
+/* Visits every waiting job, the oldest first. The visitor must not write. */
+enum st store_waiting(struct store_writer *w, const char *user_key,
                       void (*visit)(void *arg, const struct waiting_job *job), void *arg)
     MUST_CHECK;
 /* Gives every job that was inside a ComfyUI (open and not waiting). The visitor takes the row. */

@@ -46,7 +46,7 @@ struct store_ops {
     enum st (*writer_job)(struct store_writer *w, struct id job, struct job_row *out);
     enum st (*writer_graph)(struct store_writer *w, struct id job, struct buf *out);
     enum st (*output_insert)(struct store_writer *w, const struct job_output *output);
-    enum st (*waiting)(struct store_writer *w,
+    enum st (*waiting)(struct store_writer *w, const char *user_key,
                        void (*visit)(void *arg, const struct waiting_job *job), void *arg);
     enum st (*in_flight)(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
                          void *arg);

@@ -231,7 +231,7 @@ enum st sqlite_job_delete(struct store_writer *base, struct id job);
 enum st sqlite_writer_job(struct store_writer *base, struct id job, struct job_row *out);
 enum st sqlite_writer_graph(struct store_writer *base, struct id job, struct buf *out);
 enum st sqlite_output_insert(struct store_writer *base, const struct job_output *output);
-enum st sqlite_waiting(struct store_writer *base,
+enum st sqlite_waiting(struct store_writer *base, const char *user_key,
                        void (*visit)(void *arg, const struct waiting_job *job), void *arg);
 enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, struct job_row *row),
                          void *arg);

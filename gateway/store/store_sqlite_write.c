@@ -394,12 +394,13 @@ enum st sqlite_file_is_used(struct store_writer *base, const char *sha256)
 
 /* ---- what there is to do --------------------------------------------------------------------- */
 
-enum st sqlite_waiting(struct store_writer *base,
+enum st sqlite_waiting(struct store_writer *base, const char *user_key,
                        void (*visit)(void *arg, const struct waiting_job *job), void *arg)
 {
     AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_JOBS_WAITING);
     enum st st = ST_OK;
 
+    put_str(&q, user_key);
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
         struct waiting_job job;
 
@@ -408,6 +409,8 @@ enum st sqlite_waiting(struct store_writer *base,
         get_time(&q, &job.not_before_at);
         get_time(&q, &job.deadline_at);
         job.wanted_backend = get_str(&q);
+        job.owner = get_str(&q);
+        job.user = get_str(&q);
         if (q.rc != SQLITE_ROW) {
             store_reason_set("a waiting job has no proper id");
             return ST_FAIL;

@@ -250,6 +250,7 @@ static void *courier_main(void *arg)
 {
     struct courier *c = arg;
 
+    (void)pthread_setname_np(pthread_self(), "courier");
     while (!atomic_load(&c->is_stopping)) {
         turn(c);
     }

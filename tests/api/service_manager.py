@@ -94,13 +94,13 @@ class Frozen:
             os.waitpid(self.tid, WALL)
 
 
-def _waits_in_poll(task):
+def _is_engine_in_poll(task):
     try:
-        return (task / "syscall").read_text().split()[0] in WAITS_IN_POLL
+        return (task / "comm").read_text() == "engine\n" and (task / "syscall").read_text().split()[0] in WAITS_IN_POLL
     except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
         return False
 
 
-def threads_in_poll(pid):
-    """Those that wait in poll(): the loops of net/loop.h do, the threads of libmicrohttpd use epoll."""
-    return [int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() if _waits_in_poll(task)]
+def engine_in_poll(pid):
+    """The engine's thread while it waits, and so holds no lock; None while it does not."""
+    return next((int(task.name) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() if _is_engine_in_poll(task)), None)

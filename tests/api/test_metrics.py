@@ -10,7 +10,7 @@ import pytest
 from events import listen
 from exposition import Exposition
 from gateway import ROOT
-from service_manager import Frozen, threads_in_poll
+from service_manager import Frozen, engine_in_poll
 from stage import Stage, eventually, time_limit
 
 PROMETHEUS = ROOT / "packaging" / "prometheus"
@@ -346,7 +346,7 @@ def test_it_does_not_wait_for_the_engine(stages):
     """With the engine's thread standing still, it answers from memory."""
     stage = stages()
     stage.finish(stage.submit(graphs.picture()))
-    engine = eventually(lambda: threads_in_poll(stage.gateway.pid), lambda threads: len(threads) == 1)[0]
+    engine = eventually(lambda: engine_in_poll(stage.gateway.pid))
     with Frozen(engine):
         began = time.monotonic()
         for _ in range(20):

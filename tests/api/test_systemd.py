@@ -4,7 +4,7 @@ import platform
 import pytest
 
 from gateway import Gateway
-from service_manager import Frozen, ServiceManager, threads_in_poll
+from service_manager import Frozen, ServiceManager, engine_in_poll
 from stage import eventually
 
 WATCHDOG_MS = 600
@@ -85,7 +85,7 @@ def test_a_hung_engine_beats_no_more(watched):
     gateway, manager = watched(WATCHDOG_MS)
     gateway.start()
     manager.wait_for("WATCHDOG=1")
-    engine, = eventually(lambda: threads_in_poll(gateway.pid), lambda found: len(found) == 1)
+    engine = eventually(lambda: engine_in_poll(gateway.pid))
     with Frozen(engine):
         assert manager.count("WATCHDOG=1", during=1.5 * WATCHDOG_MS / 1000) == 0
         assert gateway.request("GET", "/livez").status == 200

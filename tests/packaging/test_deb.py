@@ -10,7 +10,7 @@ import pytest
 
 from debian_root import ROOT, copy_root, run
 from machine import Machine
-from service_manager import Frozen, threads_in_poll
+from service_manager import Frozen, engine_in_poll
 from sim import graph_steps
 
 SIM = ROOT / "tests" / "comfy_sim" / "comfy-sim"
@@ -97,12 +97,12 @@ def install(machine):
                 "--reinstall", "install", "/comfygate.deb")
 
 
-def until(machine, what, is_right, limit=30):
+def until(machine, what, is_right=bool, limit=30, every=0.1):
     end = time.monotonic() + limit
     seen = what()
     while not is_right(seen):
         assert time.monotonic() < end, f"still {seen!r}\n{machine.ask('journalctl', '--no-pager', '-n', '40')[1]}"
-        time.sleep(0.1)
+        time.sleep(every)
         seen = what()
     return seen
 
@@ -174,7 +174,7 @@ def test_hung_it_is_ended_and_started_again(machine, sim):
     machine.run("systemctl", "restart", "comfygate")
     before = machine.property("comfygate", "MainPID")
     pid = machine.pid_outside("comfygate")
-    with Frozen(threads_in_poll(pid)[0]):
+    with Frozen(until(machine, lambda: engine_in_poll(pid), every=0)):
         until(machine, lambda: machine.property("comfygate", "SubState"), lambda state: state != "running")
     until(machine, lambda: machine.property("comfygate", "MainPID"), lambda now: now not in (before, "0"))
     assert "watchdog" in machine.run("journalctl", "--no-pager", "--unit", "comfygate").lower()

@@ -546,12 +546,17 @@ static void note_waiting(void *arg, const struct waiting_job *job)
     seen->priority_sum += job->priority;
     if (job->wanted_backend != NULL) {
         assert_string_equal(job->wanted_backend, "gpu1");
+        assert_string_equal(job->owner, "anna");
+        assert_string_equal(job->user, "42");
+        assert_int_equal(seen->ids.count, 1); /* the oldest first */
         seen->wanted = "gpu1";
         seen->not_before_at = job->not_before_at;
         seen->deadline_at = job->deadline_at;
     } else {
         assert_int_equal(job->not_before_at, 0);
         assert_int_equal(job->deadline_at, 0);
+        assert_null(job->owner);
+        assert_null(job->user);
     }
 }
 
@@ -579,6 +584,8 @@ static void test_waiting_and_in_flight(void **state)
     special.not_before_at = 5000;
     special.deadline_at = 6000;
     xreplace(&special.wanted_backend, "gpu1");
+    xreplace(&special.owner, "anna");
+    xreplace(&special.metadata_json, "{\"other\":\"x\",\"user\":\"42\"}");
     add_job(f, &special);
     (void)add_new_job(f);
     for (int i = 0; i < JOB_STATUS_COUNT; i++) {
@@ -591,7 +598,7 @@ static void test_waiting_and_in_flight(void **state)
         }
         add_job(f, &row);
     }
-    assert_st(ST_OK, store_waiting(f->w, note_waiting, &seen));
+    assert_st(ST_OK, store_waiting(f->w, "user", note_waiting, &seen));
     assert_int_equal(seen.ids.count, 2);
     assert_int_equal(seen.priority_sum, 50);
     assert_string_equal(seen.wanted, "gpu1");
@@ -1347,7 +1354,7 @@ static void test_hundred_thousand_wait(void **state)
     }
     assert_true(took[9] < 10 * took[1] + 1000);
     began = clock_mono_ms();
-    assert_st(ST_OK, store_waiting(f->w, count_waiting, &count));
+    assert_st(ST_OK, store_waiting(f->w, "user", count_waiting, &count));
     assert_int_equal(count, 100000);
     assert_true(clock_mono_ms() - began < 2000);
     began = clock_mono_ms();

@@ -60,7 +60,7 @@ static void assert_no_view(struct hub *h, struct id job)
 
 static void test_views(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct id job = id_new();
 
     (void)state;
@@ -82,7 +82,7 @@ static void test_views(void **state)
 
 static void test_ended_views_are_forgotten(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct id job[1200];
     struct id running = id_new();
     const char *mime = NULL;
@@ -114,7 +114,7 @@ static void test_ended_views_are_forgotten(void **state)
 
 static void test_previews(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct id job = id_new();
     const char *mime = NULL;
     int64_t seq = -1;
@@ -140,7 +140,7 @@ static void test_previews(void **state)
 
 static void test_backends(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct backend_counts counts = {.total = -1};
     struct bytes *json = NULL;
 
@@ -174,7 +174,7 @@ static struct node_info *nodes(const char *words)
 
 static void test_nodes(void **state)
 {
-    struct hub *h = hub_new(1);
+    struct hub *h = hub_new(1, 0);
     struct node_info *first = NULL;
     struct node_info *second = NULL;
     int64_t generation = hub_nodes_generation(h);
@@ -203,7 +203,7 @@ static void test_nodes(void **state)
 
 static void test_who_is_woken(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct id job = id_new();
     struct test_waiter change = waiter(job, WANT_CHANGE, NEVER);
     struct test_waiter end = waiter(job, WANT_END, NEVER);
@@ -244,7 +244,7 @@ static void test_deadlines(void **state)
     static const int64_t in_ms[] = {-5, 0, 1, 31, 32, 33, 500, 65535, 65536, 70000, 200000};
     struct test_waiter w[COUNT_OF(in_ms)];
     const int64_t start = 987654321;
-    struct hub *h = hub_new(COUNT_OF(in_ms));
+    struct hub *h = hub_new(COUNT_OF(in_ms), 0);
 
     (void)state;
     assume_engine_role();
@@ -265,7 +265,7 @@ static void test_deadlines(void **state)
 
 static void test_a_leap_of_the_clock(void **state)
 {
-    struct hub *h = hub_new(3);
+    struct hub *h = hub_new(3, 0);
     struct test_waiter first = waiter(id_new(), WANT_END, 50);
     struct test_waiter second = waiter(id_new(), WANT_END, NEVER - 1);
     struct test_waiter third = waiter(id_new(), WANT_END, NEVER + 100);
@@ -286,7 +286,7 @@ static void test_a_leap_of_the_clock(void **state)
 
 static void test_ceiling_and_close(void **state)
 {
-    struct hub *h = hub_new(2);
+    struct hub *h = hub_new(2, 0);
     struct id job = id_new();
     struct test_waiter a = waiter(job, WANT_END, NEVER);
     struct test_waiter b = waiter(job, WANT_CHANGE, NEVER);
@@ -312,17 +312,17 @@ static void test_ceiling_and_close(void **state)
 
 static void test_queue(void **state)
 {
-    struct hub *h = hub_new(2);
+    struct hub *h = hub_new(2, 0);
     struct id job[3] = {id_new(), id_new(), id_new()};
     struct id next[3];
 
     (void)state;
     assume_engine_role();
     for (int i = 0; i < 3; i++) {
-        hub_queue_put(h, job[i], 0, false);
+        hub_queue_put(h, job[i], 0, 0, false);
     }
     assert_int_equal(hub_queue_length(h), 3);
-    hub_queue_put(h, job[2], 0, true);
+    hub_queue_put(h, job[2], 0, 0, true);
     assert_int_equal(hub_position(h, job[2]), 1);
     assert_int_equal(hub_position(h, job[0]), 2);
     assert_int_equal(hub_queue_next(h, 0, next, 3), 2);
@@ -341,7 +341,7 @@ static void test_queue(void **state)
 /* `extra` waiters on jobs outside the queue decide from which side the hub looks for who moved. */
 static void check_settle(int extra)
 {
-    struct hub *h = hub_new(100);
+    struct hub *h = hub_new(100, 0);
     struct id job[4] = {id_new(), id_new(), id_new(), id_new()};
     struct test_waiter w[4];
     struct test_waiter end = waiter(job[3], WANT_END, NEVER);
@@ -353,7 +353,7 @@ static void check_settle(int extra)
         assert_true(hub_wait(h, &outside[i].w));
     }
     for (int i = 0; i < 4; i++) {
-        hub_queue_put(h, job[i], 0, false);
+        hub_queue_put(h, job[i], 0, 0, false);
         w[i] = waiter(job[i], WANT_CHANGE, NEVER);
     }
     hub_queue_settle(h);
@@ -363,8 +363,8 @@ static void check_settle(int extra)
     assert_true(hub_wait(h, &end.w));
     hub_queue_settle(h);
     /* Nothing moved; then something did that moved nobody. */
-    hub_queue_put(h, job[2], 0, false);
-    hub_queue_put(h, id_new(), 0, false);
+    hub_queue_put(h, job[2], 0, 0, false);
+    hub_queue_put(h, id_new(), 0, 0, false);
     hub_queue_settle(h);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(w[i].wakes, 0);
@@ -462,7 +462,7 @@ static void *read_all(void *arg)
 
 static void test_no_wake_up_is_lost(void **state)
 {
-    struct hub *h = hub_new(READERS);
+    struct hub *h = hub_new(READERS, 0);
     struct reader reader[READERS] = {0};
     struct id job = id_new();
 

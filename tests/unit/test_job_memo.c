@@ -93,7 +93,7 @@ static void assert_grown(struct job_memo *m, struct memo_counts *before, bool vi
 /* The hub counts whatever anybody could see. */
 static void test_what_the_hub_counts(void **state)
 {
-    struct hub *h = hub_new(10);
+    struct hub *h = hub_new(10, 0);
     struct job_memo *m = hub_memo(h);
     struct id job = id_new();
     struct memo_counts before = job_memo_counts(m);
@@ -102,7 +102,7 @@ static void test_what_the_hub_counts(void **state)
     assume_engine_role();
     assert_false(hub_queue_settle(h));
     assert_grown(m, &before, false, false);
-    hub_queue_put(h, job, 0, false);
+    hub_queue_put(h, job, 0, 0, false);
     assert_true(hub_queue_settle(h));
     assert_grown(m, &before, true, false);
     job_memo_put(m, job, 1, before);

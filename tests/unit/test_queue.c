@@ -94,7 +94,7 @@ static void assert_same(const struct queue *q, const struct model *m)
 
 static void test_is_a_sorted_array(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(0);
     struct model *m = xcalloc(1, sizeof *m);
     struct id id[IDS];
 
@@ -112,7 +112,7 @@ static void test_is_a_sorted_array(void **state)
             struct entry e = {
                 .id = one, .priority = (int)random_below(5) - 2, .is_inside = random_below(4) == 0};
 
-            queue_put(q, e.id, e.priority, e.is_inside);
+            queue_put(q, e.id, e.priority, 0, e.is_inside);
             model_put(m, e);
         }
         assert_int_equal(queue_position(q, one), model_position(m, one));
@@ -127,43 +127,43 @@ static void test_is_a_sorted_array(void **state)
 
 static void test_order(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(0);
     struct id old = id_new();
     struct id young = id_new();
     struct id urgent = id_new();
     struct id inside = id_new();
 
     (void)state;
-    queue_put(q, young, 0, false);
-    queue_put(q, old, 0, false);
-    queue_put(q, inside, -100, true);
-    queue_put(q, urgent, 100, false);
+    queue_put(q, young, 0, 0, false);
+    queue_put(q, old, 0, 0, false);
+    queue_put(q, inside, -100, 0, true);
+    queue_put(q, urgent, 100, 0, false);
     assert_int_equal(queue_position(q, inside), 1);
     assert_int_equal(queue_position(q, urgent), 2);
     assert_int_equal(queue_position(q, old), 3);
     assert_int_equal(queue_position(q, young), 4);
     assert_int_equal(queue_first_waiting(q), 2);
     /* An existing job with another priority or place moves. */
-    queue_put(q, young, 100, false);
+    queue_put(q, young, 100, 0, false);
     assert_int_equal(queue_position(q, young), 2); /* older than the urgent one */
     assert_int_equal(queue_position(q, urgent), 3);
-    queue_put(q, inside, -100, false);
+    queue_put(q, inside, -100, 0, false);
     assert_int_equal(queue_position(q, inside), 4);
     assert_int_equal(queue_first_waiting(q), 1);
-    queue_put(q, inside, -100, false);
+    queue_put(q, inside, -100, 0, false);
     assert_int_equal(queue_count(q), 4);
     queue_free(q);
 }
 
 static void test_strangers(void **state)
 {
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(0);
     static const char *const texts[] = {"", "x", "0198ac5e-0000-7000-8000-00000000000",
                                         "0198AC5E-0000-7000-8000-000000000000",
                                         "0198ac5e_0000-7000-8000-000000000000"};
 
     (void)state;
-    queue_put(q, id_new(), 0, false);
+    queue_put(q, id_new(), 0, 0, false);
     assert_int_equal(queue_position(q, id_new()), 0);
     assert_false(queue_remove(q, id_new()));
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -181,16 +181,16 @@ static void test_strangers(void **state)
 static void test_a_million(void **state)
 {
     size_t used_before = mallinfo2().uordblks + mallinfo2().hblkhd;
-    struct queue *q = queue_new();
+    struct queue *q = queue_new(0);
     struct id first = id_new();
     struct id last = first;
     int64_t began = 0;
 
     (void)state;
-    queue_put(q, first, 0, false);
+    queue_put(q, first, 0, 0, false);
     for (int i = 1; i < MANY; i++) {
         last = id_new();
-        queue_put(q, last, 0, false);
+        queue_put(q, last, 0, 0, false);
     }
     assert_true(mallinfo2().uordblks + mallinfo2().hblkhd - used_before < 100U << 20);
     assert_int_equal(queue_count(q), MANY);
@@ -200,8 +200,8 @@ static void test_a_million(void **state)
     began = clock_mono_ms();
     for (int i = 0; i < 20000; i++) {
         assert_int_equal(queue_position(q, last), MANY);
-        queue_put(q, last, i % 2, false);
-        queue_put(q, last, 0, false);
+        queue_put(q, last, i % 2, 0, false);
+        queue_put(q, last, 0, 0, false);
     }
     assert_true(clock_mono_ms() - began < 10000);
     assert_true(queue_remove(q, first));
