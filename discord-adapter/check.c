@@ -246,8 +246,16 @@ static void check_templates(struct check *c)
         can_run += read_true(entry, "available") ? 1 : 0;
         unknown += cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(entry, "available")) ? 1 : 0;
     }
-    if (answer.status == 401 || answer.status == 403) {
-        tell(c, FAIL, "comfygate does not accept the key (COMFYGATE_API_KEY).");
+    if (answer.status == 401) {
+        tell(c, FAIL,
+             "comfygate asks for a key, and that of COMFYGATE_API_KEY is missing, mistyped, "
+             "expired or "
+             "revoked: `comfygate keys create discord --role user` makes one.");
+    } else if (answer.status == 403) {
+        tell(c, FAIL,
+             "The key of COMFYGATE_API_KEY may not see the templates: the adapter needs one of the "
+             "role "
+             "user.");
     } else if (answer.status != 200) {
         tell(c, FAIL, "The templates: %s", answer.reason);
     } else if (can_run == 0 && unknown > 0) {
