@@ -5,7 +5,7 @@ import { watchEvents } from "./live.js";
 const SOON_MS = 300;
 
 // `ask(signal)` is called when one of `inputs` changes, and when an event passes `isStale(event)`. What was shown stays
-// while it is asked again.
+// while it is asked again. Only the answer to the last question counts, however late the others come.
 export function useLoad(ask, inputs, isStale = (event) => event.type === "snapshot" || event.type === "poll") {
   const [state, setState] = useState({ data: null, problem: null, isLoading: true });
   const latest = useRef({ controller: null });
@@ -18,9 +18,11 @@ export function useLoad(ask, inputs, isStale = (event) => event.type === "snapsh
     setState((now) => ({ ...now, isLoading: true }));
     try {
       const data = await latest.current.ask(controller.signal);
-      setState({ data, problem: null, isLoading: false });
+      if (!controller.signal.aborted) {
+        setState({ data, problem: null, isLoading: false });
+      }
     } catch (problem) {
-      if (problem.name !== "AbortError") {
+      if (!controller.signal.aborted) {
         setState((now) => ({ data: now.data, problem, isLoading: false }));
       }
     }

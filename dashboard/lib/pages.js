@@ -27,8 +27,12 @@ export function usePages(path, params) {
 
   const load = useCallback(async (isFirst) => {
     const now = latest.current;
+    if (now.isGone) {
+      return;
+    }
     if (now.busy === now.key) {
       now.isMoreWanted ||= !isFirst;
+      now.isFirstWanted ||= isFirst;
       return;
     }
     const { key: asked, path: from, params: filter } = now;
@@ -47,9 +51,10 @@ export function usePages(path, params) {
     now.busy = null;
     if (now.key !== asked) {
       load(true);
-    } else if (now.isMoreWanted) {
-      now.isMoreWanted = false;
-      setTimeout(load, 0, false); // when what has come is part of the state
+    } else if (now.isMoreWanted || now.isFirstWanted) {
+      const isFirstNext = !now.isMoreWanted;
+      now[isFirstNext ? "isFirstWanted" : "isMoreWanted"] = false;
+      setTimeout(() => (isFirstNext || now.state.hasMore) && load(isFirstNext), 0); // when what has come is part of the state
     }
   }, []);
 
@@ -57,7 +62,11 @@ export function usePages(path, params) {
     setState((before) => (before.key === key ? before : { key, ...NONE }));
     load(true);
   }, [key]);
-  useEffect(() => () => keep(nameOf(latest.current.entry, latest.current.key), latest.current.state), []);
+  useEffect(() => () => {
+    const now = latest.current;
+    now.isGone = true;
+    keep(nameOf(now.entry, now.key), now.state);
+  }, []);
 
   const change = useCallback((update) => setState((before) => {
     const items = update(before.items);
@@ -72,14 +81,20 @@ export function usePages(path, params) {
   };
 }
 
-// The first page, asked for again, goes before what is there; what is known already takes its new form and stays in place.
+const ids = (items) => new Set(items.map((item) => item.id));
+
+// The first page, asked for again, stands for its part of the list: what was there and is not any more is gone. What comes
+// after that part stays as it is.
 function joined(before, page, isFirst, key) {
-  const known = isFirst && before.key === key && before.items.length > 0;
-  const fresh = new Map(page.data.map((item) => [item.id, item]));
-  if (!known) {
-    const old = isFirst ? [] : before.items.filter((item) => !fresh.has(item.id));
-    return { key, items: [...old, ...page.data], cursor: page.next_cursor, hasMore: page.has_more, problem: null, isLoading: false };
+  const fresh = ids(page.data);
+  const others = before.key === key ? before.items.filter((item) => !fresh.has(item.id)) : [];
+  const end = { cursor: page.next_cursor, hasMore: page.has_more };
+  if (!isFirst) {
+    return { key, items: [...others, ...page.data], ...end, problem: null, isLoading: false };
   }
-  const rest = before.items.filter((item) => !fresh.has(item.id));
-  return { ...before, items: [...page.data, ...rest], problem: null, isLoading: false };
+  const last = page.data.at(-1)?.id;
+  const reach = before.items.findIndex((item) => item.id === last);
+  const beyond = ids(before.items.slice(reach + 1));
+  const rest = page.has_more ? others.filter((item) => reach < 0 || beyond.has(item.id)) : [];
+  return { key, items: [...page.data, ...rest], ...(rest.length > 0 ? { cursor: before.cursor, hasMore: before.hasMore } : end), problem: null, isLoading: false };
 }

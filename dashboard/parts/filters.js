@@ -9,6 +9,8 @@ export function SearchField({ view, query, label, name = "q" }) {
   const [text, setText] = useState(query[name] ?? "");
   const timer = useRef(0);
   const told = useRef(text);
+  const latest = useRef(query);
+  latest.current = query;
 
   useEffect(() => {
     if ((query[name] ?? "") !== told.current) {
@@ -22,9 +24,11 @@ export function SearchField({ view, query, label, name = "q" }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
       told.current = value.trim();
-      go(to(view, "", { ...query, [name]: told.current }), true);
+      go(to(view, "", { ...latest.current, [name]: told.current }), true);
     }, TYPING_MS);
   };
+  // Who leaves before that has gone elsewhere, and stays there.
+  useEffect(() => () => clearTimeout(timer.current), []);
   return html`<div class="search"><${Icon} name="search" />
     <input type="search" aria-label=${label} placeholder=${label} maxlength="200" value=${text} onInput=${onInput} /></div>`;
 }

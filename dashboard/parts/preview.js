@@ -4,31 +4,43 @@ import { send } from "../lib/api.js";
 
 const LEAST_MS = 500;
 
+// Its bytes, or null; then the next one may come.
+async function fetchPreview(id) {
+  try {
+    const answer = await send("GET", `/v1/jobs/${id}/preview`);
+    return answer.status === 200 ? await answer.blob() : null;
+  } catch {
+    return null;
+  }
+}
+
 export function Preview({ job }) {
   const [url, setUrl] = useState(null);
-  const state = useRef({ seq: null, isBusy: false, last: 0 });
+  const [isBusy, setBusy] = useState(false);
+  const state = useRef({ seq: null, last: 0 });
   const seq = job.preview_seq ?? job.progress?.preview_seq ?? null;
 
   useEffect(() => () => url && URL.revokeObjectURL(url), [url]);
   useEffect(() => {
     const now = state.current;
     const timer = setTimeout(async () => {
-      if (seq === null || seq === now.seq || now.isBusy) {
+      if (isBusy || seq === null || seq === now.seq) {
         return;
       }
-      now.isBusy = true;
-      try {
-        const answer = await send("GET", `/v1/jobs/${job.id}/preview`);
-        if (answer.status === 200) {
-          setUrl(URL.createObjectURL(await answer.blob()));
-        }
-      } catch {
-        // the next one may come
+      setBusy(true);
+      Object.assign(now, { seq, last: Date.now() });
+      const picture = await fetchPreview(job.id);
+      if (now.isGone) {
+        return;
       }
-      Object.assign(now, { isBusy: false, seq, last: Date.now() });
+      if (picture) {
+        setUrl(URL.createObjectURL(picture));
+      }
+      setBusy(false);
     }, Math.max(0, now.last + LEAST_MS - Date.now()));
     return () => clearTimeout(timer);
-  }, [job.id, seq]);
+  }, [job.id, seq, isBusy]);
+  useEffect(() => () => { state.current.isGone = true; }, []);
 
   return url
     ? html`<img class="preview" src=${url} alt="Preview of what is being made" />`

@@ -33,7 +33,7 @@ def test_back_to_where_one_was(stage, pages):
     page.reads("What happened")
     assert place(page) == 0
     page.driver.back()
-    page.until(lambda: abs(place(page) - was) < 3, lambda: f"the place {was}; it is {place(page)}")
+    page.until(lambda: abs(place(page) - was) < 3, lambda: f"the place {was}; it is {place(page)} with {len(page.all('.job-row'))} rows")
     assert len(page.all(".job-row")) == 131
 
 
@@ -59,17 +59,15 @@ def test_focus_comes_back_from_dialogs(stage, pages):
     page = pages(stage.gateway, "/#/backends")
     page.button("Drain gpu0").send_keys(Keys.ENTER)
     page.reads("Drain gpu0?")
-    assert focused(page) == "Not now"
+    page.until(lambda: focused(page) == "Not now", "the focus on the harmless way")
     page.keys(Keys.ENTER)
-    page.lacks("Drain gpu0?")
-    assert focused(page) == "Drain gpu0"
+    page.until(lambda: focused(page) == "Drain gpu0", "the focus on what has asked")
     page.go("/#/new/test-edit")
     for way_out in (Keys.ESCAPE, None):
         page.button("Earlier result for Picture").send_keys(Keys.ENTER)
         page.until(lambda: page.all("dialog[open] .tile-button"), "the earlier results")
         page.keys(way_out) if way_out else page.one("dialog[open] .tile-button").click()
-        page.until(lambda: not page.all("dialog"), "the form")
-        assert focused(page) == "Earlier result for Picture"
+        page.until(lambda: focused(page) == "Earlier result for Picture", "the focus on what has asked")
 
 
 def test_steps_through_the_gallery(stage, pages):
@@ -82,3 +80,72 @@ def test_steps_through_the_gallery(stage, pages):
     assert page.run("return window.kept.isConnected && window.kept.contains(document.activeElement)")
     page.keys(Keys.ARROW_LEFT)
     page.until(lambda: "The first" in page.one("dialog[open]").text, "the first again")
+
+
+# What the page asks for, held back: `held` maps a part of an address to milliseconds, `forged` to what is answered instead.
+SLOW = """
+window.held = {}; window.forged = {};
+const asked = window.fetch;
+window.fetch = async (address, options) => {
+  const part = Object.keys(held).find((one) => String(address).includes(one));
+  if (!part) {
+    return asked(address, options);
+  }
+  const answer = forged[part] ? new Response(JSON.stringify(forged[part])) : await asked(address, { ...options, signal: undefined });
+  await new Promise((done) => setTimeout(done, held[part]));
+  window.late = (window.late ?? 0) + 1;
+  return answer;
+};
+"""
+
+
+def test_a_late_answer_is_not_taken_for_a_new_one(stage, pages):
+    stage.finish(stage.submit(graphs.picture()))
+    page = pages(stage.gateway, "/#/backends")
+    page.reads("Raw workflow")
+    none = stage.gateway.json("GET", "/v1/stats?hours=1")
+    none["queue_ms"]["count"] = 0
+    page.run(SLOW + "held['hours=1'] = 700; forged['hours=1'] = arguments[0];", none)
+    page.run("location.hash = '#/backends?hours=1'")
+    page.until(lambda: page.run("return document.querySelector('.chosen').textContent") == "Last hour", "the hour")
+    page.run("location.hash = '#/backends?hours=720'")
+    page.until(lambda: page.run("return window.late"), "the late answer")
+    page.reads("Raw workflow")
+    assert "No job ended in that time" not in page.text()
+
+
+def test_a_search_ends_with_its_view(stage, pages):
+    page = pages(stage.gateway, "/#/jobs")
+    page.reads("There are no jobs yet")
+    field = page.field("Search in titles")
+    page.run("""arguments[0].value = "a"; arguments[0].dispatchEvent(new Event("input", { bubbles: true }));
+        location.hash = "#/gallery"; setTimeout(() => { window.passed = true; }, 400);""", field)
+    page.until(lambda: page.run("return window.passed"), "the time that typing may take")
+    assert page.run("return location.hash") == "#/gallery"
+
+
+def test_a_filtered_list_lets_go_of_what_does_not_fit_any_more(stage, pages):
+    stage.gateway.json("POST", "/v1/queue/pause")
+    jobs = [stage.submit(graphs.picture(), title=f"Number {number}") for number in range(3)]
+    page = pages(stage.gateway, "/#/jobs?status=queued&sort=created_at")
+    page.reads("Number 2")
+    stage.cancel(jobs[1])
+    page.lacks("Number 1")
+    stage.submit(graphs.picture(), title="Number 3")
+    page.until(lambda: [each.text for each in page.all(".job-row .name a")] == ["Number 0", "Number 2", "Number 3"], "the others, and the new one at the end")
+
+
+def test_previews_are_let_go(stage, pages):
+    page = pages(stage.gateway)
+    page.reads("Nothing runs")
+    page.run(SLOW + """held["/preview"] = 600; window.open = 0;
+        const [make, let_go] = [URL.createObjectURL, URL.revokeObjectURL];
+        URL.createObjectURL = (blob) => { open++; return make.call(URL, blob); };
+        URL.revokeObjectURL = (url) => { open--; let_go.call(URL, url); };""")
+    job = stage.submit(graphs.steps(40, 100, previews=True))
+    page.until(lambda: page.all("img.preview"), "a preview")
+    late = page.run("return window.late")
+    page.run("location.hash = '#/api'")
+    page.until(lambda: page.run("return window.late") > late, "one that comes when nobody looks")
+    page.until(lambda: page.run("return open") == 0, "all to be let go")
+    stage.cancel(job)
