@@ -21,6 +21,7 @@
 
 #define WORKFLOW_MAX  ((size_t)128 << 20)
 #define BODY_MAX      ((size_t)160 << 20)
+#define SECRET_MAX    ((size_t)4096)
 #define SEND_AGAIN_MS 30000 /* how long an answer that was lost is asked for again */
 #define SEND_PAUSE_MS 500
 #define DAYS_7        604800
@@ -38,6 +39,9 @@ struct submit {
     struct whole_number timeout;
     struct whole_number max_attempts;
     const char *backend;
+    const char *webhook;
+    struct words webhook_event;
+    const char *webhook_secret_file;
     const char *idempotency_key;
     bool is_dry_run;
     bool is_waiting;
@@ -51,6 +55,7 @@ static void submit_clear(struct submit *s)
     words_clear(&s->set);
     words_clear(&s->tag);
     words_clear(&s->metadata);
+    words_clear(&s->webhook_event);
 }
 
 static bool read_standard_input(struct buf *out)
@@ -126,21 +131,51 @@ static void write_text(const char *text, const char *key, struct json_out *o)
     }
 }
 
+static void write_words(const struct words *words, const char *key, struct json_out *o)
+{
+    if (words->count > 0) {
+        jo_arr(o, key);
+        for (size_t i = 0; i < words->count; i++) {
+            jo_str(o, NULL, words->item[i]);
+        }
+        jo_end(o);
+    }
+}
+
+/* A file, because others see the words of a command line. */
+static bool write_webhook(struct cli *cli, const struct submit *s, struct json_out *o)
+{
+    AUTO(buf_clear) struct buf secret = BUF_INIT(SECRET_MAX);
+    struct err e = ERR_INIT;
+
+    if (s->webhook == NULL) {
+        return true;
+    }
+    if (s->webhook_secret_file != NULL &&
+        file_read(s->webhook_secret_file, SECRET_MAX, &secret, &e) != ERR_NONE) {
+        (void)cli_usage(cli, "--webhook-secret-file: %s", e.detail);
+        return false;
+    }
+    jo_obj(o, "webhook");
+    jo_str(o, "url", s->webhook);
+    write_words(&s->webhook_event, "events", o);
+    if (s->webhook_secret_file != NULL) {
+        const char *text = buf_str(&secret);
+
+        jo_span(o, "secret", (struct span){text, strcspn(text, "\r\n")});
+    }
+    jo_end(o);
+    return true;
+}
+
 /* `graph` is the input when there is a template. */
-static bool write_body(const struct cli *cli, const struct submit *s, struct span graph,
-                       struct buf *out)
+static bool write_body(struct cli *cli, const struct submit *s, struct span graph, struct buf *out)
 {
     struct json_out o = json_out_to(out);
 
     jo_obj(&o, NULL);
     write_text(s->title, "title", &o);
-    if (s->tag.count > 0) {
-        jo_arr(&o, "tags");
-        for (size_t i = 0; i < s->tag.count; i++) {
-            jo_str(&o, NULL, s->tag.item[i]);
-        }
-        jo_end(&o);
-    }
+    write_words(&s->tag, "tags", &o);
     if (s->metadata.count > 0 && !write_metadata(cli, &s->metadata, &o)) {
         return false;
     }
@@ -151,6 +186,9 @@ static bool write_body(const struct cli *cli, const struct submit *s, struct spa
     write_text(s->backend, "backend", &o);
     if (s->is_dry_run) {
         jo_bool(&o, "dry_run", true);
+    }
+    if (!write_webhook(cli, s, &o)) {
+        return false;
     }
     write_text(s->template_name, "template", &o);
     jo_raw(&o, s->template_name != NULL ? "input" : "workflow", graph);
@@ -306,6 +344,9 @@ static int check_and_submit(struct cli *cli, struct submit *s)
     if (s->template_name == NULL && s->param.count > 0) {
         return cli_usage(cli, "-p is for templates; a workflow takes --set NODE.input=VALUE");
     }
+    if (s->webhook == NULL && (s->webhook_event.count > 0 || s->webhook_secret_file != NULL)) {
+        return cli_usage(cli, "--webhook-event and --webhook-secret-file need --webhook URL");
+    }
     if (s->idempotency_key != NULL && strpbrk(s->idempotency_key, "\r\n") != NULL) {
         return cli_usage(cli, "--idempotency-key holds a line end");
     }
@@ -338,6 +379,11 @@ int verb_submit(struct cli *cli, int argc, char **argv)
         OPTION_NUMBER_ROW("max-attempts", "N", &s.max_attempts, 1, 5,
                           "runs when a ComfyUI is lost"),
         OPTION_TEXT_ROW("backend", "NAME", &s.backend, "this ComfyUI only"),
+        OPTION_TEXT_ROW("webhook", "URL", &s.webhook, "is told how it ends"),
+        OPTION_LIST_ROW("webhook-event", "EVENT", &s.webhook_event,
+                        "tell it this, as job.started; may be repeated"),
+        OPTION_TEXT_ROW("webhook-secret-file", "FILE", &s.webhook_secret_file,
+                        "what messages to it are signed with"),
         OPTION_TEXT_ROW("idempotency-key", "KEY", &s.idempotency_key,
                         "the same key gives the same job"),
         OPTION_FLAG_ROW("dry-run", 0, &s.is_dry_run,

@@ -386,11 +386,9 @@ static void settle(struct engine *e, struct cmd *c)
         log_info("job_deleted", LOG_S("job", c->job.text), LOG_S("request_id", c->request_id));
     } else if (c->kind == CMD_HOLD) {
         hold_settle(e, c);
-    } else if (c->kind == CMD_REDELIVER) {
-        log_info("webhook_redelivery_asked", LOG_S("job", c->job.text),
-                 LOG_S("delivery", c->delivery_id.text), LOG_S("request_id", c->request_id));
     } else {
         keys_settle(c);
+        delivery_settle(c);
     }
 }
 

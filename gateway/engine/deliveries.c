@@ -5,6 +5,7 @@
  * command how a try has ended.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/webhook.h"
 #include "engine/internal.h"
 
@@ -44,6 +45,14 @@ enum st delivery_write(struct engine *e, const struct cmd *c)
     st = store_delivery_again(e->writer, c->job, c->delivery_id, clock_wall_ms());
     e->told.deliveries++;
     return st;
+}
+
+void delivery_settle(const struct cmd *c)
+{
+    if (c->kind == CMD_REDELIVER) {
+        log_info("webhook_redelivery_asked", LOG_S("job", c->job.text),
+                 LOG_S("delivery", c->delivery_id.text), LOG_S("request_id", c->request_id));
+    }
 }
 
 void deliveries_settle(struct engine *e, enum st committed)

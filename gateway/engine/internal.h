@@ -426,6 +426,7 @@ enum st deliveries_write(struct engine *e, const struct job_row *job, const stru
     ON_ENGINE;
 /* In the turn's transaction: how a try has ended, or that one is asked for. ST_NONE = there is no such delivery. */
 enum st delivery_write(struct engine *e, const struct cmd *c) ON_ENGINE;
+void delivery_settle(const struct cmd *c) ON_ENGINE; /* any other command is passed over */
 /* What became of the transaction, and behind it: wakes who sends. */
 void deliveries_settle(struct engine *e, enum st committed) ON_ENGINE;
 void deliveries_publish(struct engine *e) ON_ENGINE;

@@ -365,6 +365,22 @@ def test_all_members(gateway, write):
     assert job["priority"] == -7 and job["max_attempts"] == 2
 
 
+def test_a_webhook(gateway, write):
+    path = write(graphs.picture())
+    secret = write(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", "secret")
+    hook = ["--webhook", "https://receiver.invalid/hook", "--webhook-secret-file", secret]
+    job = submit_held(gateway, path, *hook, "--webhook-event", "job.started", "--webhook-event", "job.failed")
+    assert gateway.json("GET", f"/v1/jobs/{job}")["webhook"] == {"url": "https://receiver.invalid/hook", "events": ["job.started", "job.failed"]}
+    job = submit_held(gateway, path, *hook)
+    assert len(gateway.json("GET", f"/v1/jobs/{job}")["webhook"]["events"]) == 4
+    refused = cli(gateway, "submit", "--workflow", path, "--webhook", "https://receiver.invalid/hook")
+    assert refused.code == 1 and "/webhook/secret" in refused.err and "webhook_secret" in refused.err
+    refused = cli(gateway, "submit", "--workflow", path, *hook[:3], "/nowhere")
+    assert refused.code == 2 and "/nowhere" in refused.err
+    refused = cli(gateway, "submit", "--workflow", path, "--webhook-event", "job.failed")
+    assert refused.code == 2 and "--webhook URL" in refused.err
+
+
 def test_idempotency_key(gateway, write):
     path = write(graphs.picture())
     first = submit_held(gateway, path, "--idempotency-key", "k1")
