@@ -1,5 +1,5 @@
 // The frame around the views: where one can go, whether the page is live, and the view of the address.
-import { html, render, useEffect, useRef } from "./lib/html.js";
+import { html, render, useEffect, useRef, useState } from "./lib/html.js";
 import { useStore } from "./lib/store.js";
 import { liveState, startLive } from "./lib/live.js";
 import { startJobs, openJobs } from "./lib/jobs.js";
@@ -16,6 +16,7 @@ import { Gallery } from "./views/gallery.js";
 import { Jobs } from "./views/jobs.js";
 import { Templates } from "./views/templates.js";
 import { Backends } from "./views/backends.js";
+import { Webhooks } from "./views/webhooks.js";
 import { Keys } from "./views/keys.js";
 import { Api } from "./views/api.js";
 import { SignIn } from "./views/sign_in.js";
@@ -28,9 +29,13 @@ const VIEWS = {
   jobs: ["Jobs", Jobs],
   templates: ["Templates", Templates],
   backends: ["ComfyUI", Backends],
+  webhooks: ["Webhooks", Webhooks],
   keys: ["Keys", Keys],
   api: ["API", Api],
 };
+
+// Where there is no room for all, these are behind a button.
+const OTHERS = ["templates", "backends", "webhooks", "keys", "api"];
 
 const LIVE_WORDS = {
   connecting: "Connecting",
@@ -47,16 +52,21 @@ function NavLink({ name, title, current, badge }) {
 
 function Nav({ current }) {
   const open = useStore(openJobs, (state) => state.jobs.size);
-  const nav = useRef(null);
-  // Narrow screens have no room for all: the current one is brought into sight.
-  useEffect(() => {
-    const link = nav.current.querySelector("[aria-current]");
-    if (link) {
-      nav.current.scrollLeft = link.offsetLeft - (nav.current.clientWidth - link.offsetWidth) / 2;
+  const [isMenu, setMenu] = useState(false);
+  const more = useRef(null);
+  const [first, others] = [false, true].map((isOther) => Object.keys(VIEWS).filter((name) => OTHERS.includes(name) === isOther));
+  const close = (event) => setMenu((now) => now && event.type === "focusout" && event.currentTarget.contains(event.relatedTarget));
+  const onKeyDown = (event) => {
+    if (event.key === "Escape" && isMenu) {
+      setMenu(false);
+      more.current.focus();
     }
-  }, [current]);
-  return html`<nav class="nav" aria-label="Views" ref=${nav}>${Object.entries(VIEWS).map(([name, [title]]) =>
-    html`<${NavLink} key=${name} name=${name} title=${title} current=${current} badge=${name === "now" ? open : 0} />`)}</nav>`;
+  };
+  const link = (name) => html`<${NavLink} key=${name} name=${name} title=${VIEWS[name][0]} current=${current} badge=${name === "now" ? open : 0} />`;
+  return html`<nav class="nav" aria-label="Views" onKeyDown=${onKeyDown} onFocusOut=${close}>${first.map(link)}
+    <button type="button" class="nav-link nav-more ${others.includes(current) ? "nav-within" : ""}" ref=${more} aria-expanded=${isMenu} aria-controls="nav-menu"
+      onClick=${() => setMenu(!isMenu)}><${Icon} name="more" /><span>More</span></button>
+    <div class="nav-menu ${isMenu ? "nav-open" : ""}" id="nav-menu" onClick=${() => setMenu(false)}>${others.map(link)}</div></nav>`;
 }
 
 function Header({ current }) {

@@ -11,6 +11,7 @@ import { Bar, Empty, Icon, Loaded, Status, Time } from "../parts/basics.js";
 import { DownloadLink, OutputFacts, OutputView, hasThumbnail, thumbnail } from "../parts/outputs.js";
 import { Preview } from "../parts/preview.js";
 import { Confirm } from "../parts/confirm.js";
+import { Delivery, useDeliveryNews } from "../parts/deliveries.js";
 import { UseAsInput } from "../parts/use_as_input.js";
 import { WorkflowGraph } from "../parts/workflow_graph.js";
 import { RunAgain, cancelJob, runAgain, star } from "../parts/job_actions.js";
@@ -50,6 +51,16 @@ function Timeline({ job }) {
     ${data.length === 0 && html`<p class="muted">Its events are not kept any more.</p>`}`}<//>
     <dl class="facts"><dt>Waited</dt><dd>${duration(job.metrics.queue_ms)}</dd><dt>Ran</dt><dd>${duration(job.metrics.execution_ms)}</dd>
       <dt>Attempts</dt><dd>${job.attempt} of ${job.max_attempts}</dd>${job.backend && html`<dt>ComfyUI</dt><dd>${job.backend}</dd>`}</dl></section>`;
+}
+
+// Said of jobs that have a webhook.
+function Deliveries({ job }) {
+  const deliveries = useLoad((signal) => get(`/v1/jobs/${job.id}/deliveries`, { limit: 200 }, { signal }), [job.id, job.status]);
+  useDeliveryNews(deliveries.data?.data ?? [], deliveries.reload);
+  return html`<section aria-labelledby="deliveries-title"><h2 id="deliveries-title">Webhook</h2>
+    <p class="muted small">${job.webhook.events.join(", ")} to <code>${job.webhook.url}</code></p>
+    <${Loaded} of=${deliveries} label="Loading deliveries">${({ data }) => (data.length === 0 ? html`<p class="muted">Nothing was to be told yet.</p>`
+      : html`<ul class="rows" aria-label="Deliveries">${data.map((delivery) => html`<${Delivery} delivery=${delivery} isAlone onDone=${deliveries.reload} key=${delivery.id} />`)}</ul>`)}<//></section>`;
 }
 
 function Running({ job }) {
@@ -116,6 +127,7 @@ function Whole({ job }) {
       ${job.outputs.length > 0 && html`<${Outputs} outputs=${job.outputs} />`}
       ${job.warnings.map((warning) => html`<p class="warning" key=${warning.code}>${warning.message ?? warning.detail}</p>`)}
       </div><div><${Settings} job=${job} /><${Timeline} job=${job} /></div></div>
+    ${job.webhook && html`<${Deliveries} job=${job} />`}
     <${Graph} job=${job} />
     <p class="muted small">Id <code>${job.id}</code></p>
     ${isAsking && html`<${Confirm} title="Delete this job?" text="Its results and files are deleted, too. This cannot be undone." word="Delete" onDone=${(yes) => { setAsking(false); return yes && erase(); }} />`}
@@ -136,5 +148,5 @@ export function Job({ id }) {
     return html`<${Empty} title="There is no such job"><p>It may have been deleted.</p><a class="button" href=${to("jobs")}>All jobs</a><//>`;
   }
   return html`<${Loaded} of=${job} label="Loading the job">${(known) => html`<${Whole}
-    job=${live && live.version >= known.version ? { ...known, ...live, outputs: known.outputs, metrics: known.metrics, input: known.input } : known} />`}<//>`;
+    job=${live && live.version >= known.version ? { ...known, ...live, outputs: known.outputs, webhook: known.webhook, metrics: known.metrics, input: known.input } : known} />`}<//>`;
 }

@@ -149,3 +149,20 @@ def test_previews_are_let_go(stage, pages):
     page.until(lambda: page.run("return window.late") > late, "one that comes when nobody looks")
     page.until(lambda: page.run("return open") == 0, "all to be let go")
     stage.cancel(job)
+
+
+@pytest.mark.parametrize("width", [390, 800])
+def test_every_view_can_be_reached_on_a_narrow_screen(stage, pages, width):
+    page = pages(stage.gateway, width=width)
+    page.reads("Nothing runs")
+    for view in ("ComfyUI", "API", "Webhooks"):
+        page.press("More")
+        page.press(view)
+        page.until(lambda: page.one("h1").text == view, view)
+        assert "nav-open" not in page.one(".nav-menu").get_attribute("class")
+    page.press("More")
+    page.keys(Keys.ESCAPE)
+    page.until(lambda: focused(page) == "More" and not page.one(".nav-menu").is_displayed(), "the menu to close")
+    page.press("Gallery")
+    page.reads("No results yet")
+    assert page.run("return [...document.querySelectorAll('.nav > *')].every((one) => one.getBoundingClientRect().right <= innerWidth)")
