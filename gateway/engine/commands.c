@@ -361,26 +361,41 @@ enum st commands_write(struct engine *e)
 
 /* ---- after it -------------------------------------------------------------------------------- */
 
+static void settle_submit(struct engine *e, struct cmd *c) ON_ENGINE;
+static void settle_submit(struct engine *e, struct cmd *c)
+{
+    if (c->is_replay) {
+        return;
+    }
+    for (size_t i = 0; i < c->submit.asset_count; i++) {
+        blob_publish(e->blobs, c->submit.asset[i].sha256);
+        measure_asset(e, &c->submit.asset[i]);
+    }
+    c->has_taken = true;
+    dispatch_put(e, c->submit.row);
+    measure_accepted(e, c->submit.row);
+    log_info("job_accepted", LOG_JOB(c->submit.row), LOG_S("request_id", c->request_id),
+             LOG_OPT("template", c->submit.row->template_name),
+             LOG_I("priority", c->submit.row->priority));
+}
+
+static void settle_asset(struct engine *e, struct cmd *c) ON_ENGINE;
+static void settle_asset(struct engine *e, struct cmd *c)
+{
+    blob_publish(e->blobs, c->asset->sha256);
+    c->has_taken = true;
+    measure_asset(e, c->asset);
+    log_info("asset_stored", LOG_S("asset", (c->is_known ? c->known.id : c->asset->id).text),
+             LOG_S("request_id", c->request_id), LOG_I("bytes", c->asset->size_bytes));
+}
+
 static void settle(struct engine *e, struct cmd *c) ON_ENGINE;
 static void settle(struct engine *e, struct cmd *c)
 {
-    if (c->kind == CMD_SUBMIT && !c->is_replay) {
-        for (size_t i = 0; i < c->submit.asset_count; i++) {
-            blob_publish(e->blobs, c->submit.asset[i].sha256);
-            measure_asset(e, &c->submit.asset[i]);
-        }
-        c->has_taken = true;
-        dispatch_put(e, c->submit.row);
-        measure_accepted(e, c->submit.row);
-        log_info("job_accepted", LOG_JOB(c->submit.row), LOG_S("request_id", c->request_id),
-                 LOG_OPT("template", c->submit.row->template_name),
-                 LOG_I("priority", c->submit.row->priority));
+    if (c->kind == CMD_SUBMIT) {
+        settle_submit(e, c);
     } else if (c->kind == CMD_ASSET_PUT) {
-        blob_publish(e->blobs, c->asset->sha256);
-        c->has_taken = true;
-        measure_asset(e, c->asset);
-        log_info("asset_stored", LOG_S("asset", (c->is_known ? c->known.id : c->asset->id).text),
-                 LOG_S("request_id", c->request_id), LOG_I("bytes", c->asset->size_bytes));
+        settle_asset(e, c);
     } else if (c->kind == CMD_DELETE) {
         hub_touch(e->hub, c->job, true);
         log_info("job_deleted", LOG_S("job", c->job.text), LOG_S("request_id", c->request_id));
