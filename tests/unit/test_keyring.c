@@ -57,7 +57,6 @@ static int setup(void **state)
     f->uses = key_uses_new();
     f->ring = keyring_new(f->uses);
     f->shelf.key.role = ROLE_USER;
-    enter_engine_role();
     api_key_make(&f->shelf.key, clock_wall_ms(), f->key);
     *state = f;
     return 0;
@@ -67,7 +66,6 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    leave_engine_role();
     keyring_free(f->ring);
     key_uses_free(f->uses);
     free(f);
@@ -251,6 +249,10 @@ int main(void)
         ring_test(test_uses),
         ring_test(test_more_uses_than_there_is_room_for),
     };
+    int failed = 0;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    enter_engine_role();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    leave_engine_role();
+    return failed;
 }
