@@ -216,6 +216,8 @@ static void set_guard(struct http_call *c)
     if (c->guard.may_connect != NULL) {
         (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
         (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
+        /* Whoever has moved is found at once. */
+        (void)curl_easy_setopt(c->curl, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     }
 }
 
