@@ -66,6 +66,18 @@ export const whenRefused = (call) => {
   refused = call;
 };
 
+async function accepted(response) {
+  if (response.status === 401) {
+    refused();
+  }
+  if (!response.ok && response.status !== 304) {
+    throw await problemOf(response);
+  }
+  return response;
+}
+
+const noAnswer = () => new Problem({ detail: "The gateway does not answer." });
+
 // The Response itself, for what is no JSON. Throws a Problem for a failure, but not for 304.
 export async function send(method, path, { params, body, headers, signal } = {}) {
   let response;
@@ -75,15 +87,9 @@ export async function send(method, path, { params, body, headers, signal } = {})
     if (error.name === "AbortError") {
       throw error;
     }
-    throw new Problem({ detail: "The gateway does not answer." });
+    throw noAnswer();
   }
-  if (response.status === 401) {
-    refused();
-  }
-  if (!response.ok && response.status !== 304) {
-    throw await problemOf(response);
-  }
-  return response;
+  return accepted(response);
 }
 
 async function json(method, path, options) {
@@ -100,10 +106,28 @@ export const patch = (path, body, options) => json("PATCH", path, withBody(body,
 export const put = (path, body, options) => json("PUT", path, withBody(body, options));
 export const remove = (path, options) => json("DELETE", path, options);
 
+// Sends a body and tells onProgress(0…1) how much of it is gone, which fetch() cannot.
+function sendSlowly(path, body, type, { signal, onProgress }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Content-Type", type);
+    request.upload.onprogress = ({ loaded, total }) => total > 0 && onProgress(loaded / total);
+    request.onload = () => resolve(new Response(request.responseText, { status: request.status, statusText: request.statusText,
+      headers: { "Retry-After": request.getResponseHeader("Retry-After") ?? "" } }));
+    request.onerror = () => reject(noAnswer());
+    request.onabort = () => reject(new DOMException("It was given up.", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
+
 // Stores a picture or file to work on; answers the asset. A file that is known already is not stored again.
-export const upload = (file, options) =>
-  json("POST", "/v1/assets", { ...options, params: { name: file.name || undefined }, body: file,
-    headers: { "Content-Type": file.type || "application/octet-stream" } });
+export async function upload(file, { signal, onProgress = () => {} } = {}) {
+  const path = withQuery("/v1/assets", { name: file.name || undefined });
+  const response = await sendSlowly(path, file, file.type || "application/octet-stream", { signal, onProgress });
+  return parseJson(await (await accepted(response)).text());
+}
 
 // Names a submission, so that sending it again after a lost answer makes no second job.
 export const idempotency = () => ({ "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` });

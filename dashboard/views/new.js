@@ -36,7 +36,7 @@ function Choice({ templates, search }) {
 function Chooser({ query }) {
   const templates = useLoad(() => get("/v1/templates"), [], isOfTemplates);
   return html`<div class="filters"><${SearchField} view="new" query=${query} label="Search in templates" />
-      <a class="button" href=${to("new", "raw")}>Workflow of your own</a></div>
+      <a class="button" href=${to("new", "", { own: "workflow" })}>Workflow of your own</a></div>
     <${Loaded} of=${templates} label="Loading templates">${({ data }) => html`<${Choice} templates=${data} search=${query.q ?? ""} />`}<//>`;
 }
 
@@ -66,7 +66,8 @@ function OfTemplate({ name, query }) {
 }
 
 export function New({ id, query }) {
-  if (id === "raw") {
+  // No address of a template is like this.
+  if (!id && query.own) {
     return html`<${NewRaw} />`;
   }
   return id ? html`<${OfTemplate} key=${JSON.stringify([id, query])} name=${id} query=${query} />` : html`<${Chooser} query=${query} />`;

@@ -1,5 +1,8 @@
 """The forms of the dashboard, and what operators do there."""
 import json
+import os
+import pathlib
+import shutil
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -107,6 +110,29 @@ def test_a_picture_of_ones_own(stage, pages, tmp_path):
     assert (output["width"], output["height"]) in ((128, 96), (256, 192), (512, 384))
 
 
+def test_how_much_of_a_file_is_sent_is_told(stage, pages, tmp_path):
+    large = tmp_path / "large.png"
+    large.write_bytes(os.urandom(1200000))
+    page = pages(stage.gateway, "/#/new/test-upscale")
+    field = page.until(lambda: page.all("input[type=file]"), "the field")[0]
+    page.driver.execute_cdp_cmd("Network.enable", {})
+    page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 600000})
+    try:
+        field.send_keys(str(large))
+        seen = set()
+        page.until(lambda: seen.update(page.run("return [...document.querySelectorAll('.file-storing [aria-valuenow]')].map((one) => one.ariaValueNow)"))
+                   or len(seen - {"0", "100"}) >= 3, lambda: f"a bar that moves; {seen}")
+        page.reads(" %")
+        page.press("Stop")
+        page.until(lambda: not page.all(".file-storing"), "it to be given up")
+    finally:
+        page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
+    assert not page.all(".fault, .file-chosen")
+    large.write_bytes(files.picture(size=(64, 48)))
+    page.until(lambda: page.all("input[type=file]"), "the field")[0].send_keys(str(large))
+    page.reads("64 × 48")
+
+
 def test_a_result_is_the_next_input(stage, pages):
     first = stage.gateway.json("POST", "/v1/jobs", json={"template": "test-pattern", "input": {"width": 128, "height": 128}})
     made = stage.finish(first)["outputs"][0]
@@ -122,7 +148,7 @@ def test_a_result_is_the_next_input(stage, pages):
 def test_a_workflow_of_ones_own(stage, pages, tmp_path):
     path = tmp_path / "workflow.json"
     path.write_text(json.dumps(graphs.picture()))
-    page = pages(stage.gateway, "/#/new/raw")
+    page = pages(stage.gateway, "/#/new?own=workflow")
     page.until(lambda: page.all("input[type=file]"), "the field")[0].send_keys(str(path))
     page.reads("2 nodes")
     job = submitted(stage, page)
@@ -130,10 +156,20 @@ def test_a_workflow_of_ones_own(stage, pages, tmp_path):
     stage.finish(job)
 
 
+def test_a_template_may_be_called_raw(stages, pages, tmp_path):
+    folder = tmp_path / "templates" / "raw"
+    shutil.copytree(pathlib.Path(__file__).resolve().parents[2] / "templates" / "test-pattern", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "name": "raw"}))
+    stage = stages(templates_dir=str(tmp_path / "templates"))
+    page = pages(stage.gateway, "/#/new/raw")
+    page.until(lambda: page.all("#field-color"), lambda: f"its form; it reads: {page.text()[:1000]}")
+
+
 def test_the_editors_format_is_refused_with_a_sentence(stage, pages, tmp_path):
     path = tmp_path / "editor.json"
     path.write_text('{"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4}')
-    page = pages(stage.gateway, "/#/new/raw")
+    page = pages(stage.gateway, "/#/new?own=workflow")
     page.until(lambda: page.all("input[type=file]"), "the field")[0].send_keys(str(path))
     page.reads("Export (API)")
 
@@ -165,7 +201,7 @@ def test_drain_and_pause(stage, pages):
 @pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 360)])
 def test_accessibility(stage, pages, scheme, width):
     page = pages(stage.gateway, width=width, scheme=scheme)
-    for path, words in {"new": "Stable Diffusion XL", "new/sdxl": "Submit", "new/test-edit": "Submit", "new/raw": "Submit",
+    for path, words in {"new": "Stable Diffusion XL", "new/sdxl": "Submit", "new/test-edit": "Submit", "new?own=workflow": "Submit",
                         "templates": "Test pattern", "templates/sdxl": "Stable Diffusion XL", "backends": "gpu0", "api": "curl"}.items():
         page.go(f"/#/{path}")
         page.reads(words)

@@ -50,7 +50,7 @@ def test_signing_in_and_out(stage, pages):
 
 
 def test_what_a_key_may_not_do_is_not_offered(stage, pages):
-    every = ["Now", "New", "Gallery", "Jobs", "Templates", "ComfyUI", "Keys", "API"]
+    every = ["Now", "New", "Gallery", "Jobs", "Templates", "ComfyUI", "Webhooks", "Keys", "API"]
     page = pages(stage.gateway)
     anna = Caller(stage.gateway, key_of(stage, "anna", "user"))
     job = anna.make()

@@ -40,27 +40,37 @@ function Chosen({ reference, label, onClear }) {
     <button type="button" class="quiet" aria-label=${`Clear ${label}`} onClick=${onClear}><${Icon} name="close" /> Clear</button></div>`;
 }
 
+const IDLE = { name: null, fault: null, part: null };
+
+// When all is sent, the gateway still has to store it.
+const percentOf = (part) => (part < 1 ? `${Math.floor(part * 100)} %` : "being stored");
+
 // Sends one file at a time; a later one takes the place of one that is still on its way.
 function useUpload(onStored) {
-  const [state, setState] = useState({ name: null, fault: null });
+  const [state, setState] = useState(IDLE);
   const controller = useRef(null);
   useEffect(() => () => controller.current?.abort(), []);
   const send = async (file) => {
     controller.current?.abort();
     const mine = new AbortController();
     controller.current = mine;
-    setState({ name: file.name || "the picture", fault: null });
+    setState({ name: file.name || "the picture", fault: null, part: 0 });
     try {
-      const asset = await upload(file, { signal: mine.signal });
-      setState({ name: null, fault: null });
+      const onProgress = (part) => !mine.signal.aborted && setState((now) => ({ ...now, part }));
+      const asset = await upload(file, { signal: mine.signal, onProgress });
+      setState(IDLE);
       onStored(`asset:${asset.id}`);
     } catch (problem) {
       if (problem.name !== "AbortError") {
-        setState({ name: null, fault: problem.message });
+        setState({ ...IDLE, fault: problem.message });
       }
     }
   };
-  return { ...state, send };
+  const stop = () => {
+    controller.current?.abort();
+    setState(IDLE);
+  };
+  return { ...state, send, stop };
 }
 
 // What is pasted anywhere on the page goes to the first field that has nothing, when it is a file.
@@ -99,7 +109,9 @@ export function FileField({ field, draft, fault, onDraft, takesPaste }) {
   return html`<${Frame} name=${name} label=${label} hint=${property.description} fault=${storing.fault ?? fault} isRequired=${isRequired}>
     <div class="drop ${isOver ? "drop-over" : ""}" onDragOver=${(event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)} onDrop=${onDrop}>
       ${draft !== "" && html`<${Chosen} reference=${draft} label=${label} onClear=${() => onDraft(name, "")} />`}
-      ${storing.name && html`<div class="file-storing"><span class="small">Storing ${storing.name}</span><${Bar} value=${null} label=${`Storing ${storing.name}`} /></div>`}
+      ${storing.name && html`<div class="file-storing"><div class="file-words"><span class="small file-line"><span>Storing ${storing.name}</span><span class="numeric">${percentOf(storing.part)}</span></span>
+        <${Bar} value=${storing.part < 1 ? storing.part : null} label=${`Storing ${storing.name}`} /></div>
+        <button type="button" class="quiet" onClick=${storing.stop}><${Icon} name="close" /> Stop</button></div>`}
       <div class="drop-ways"><input type="file" class="small" ...${tied(name, storing.fault ?? fault, property.description)} accept=${type ? `${type}/*` : undefined}
           onChange=${(event) => { const [file] = event.target.files; event.target.value = ""; return file && storing.send(file); }} />
         <button type="button" aria-label=${`Earlier result for ${label}`} onClick=${() => setPicking(true)}><${Icon} name="gallery" /> Earlier result</button></div>
