@@ -96,13 +96,26 @@ static enum errc open_store(struct gateway *g, struct err *e)
     return store_open(url, &g->store, e);
 }
 
+static const char *setting_or(const char *setting, const char *name)
+{
+    const char *found = getenv(name); // NOLINT(concurrency-mt-unsafe): no other thread yet
+
+    return setting[0] != '\0' || found == NULL ? setting : found;
+}
+
 static enum errc open_blobs(struct gateway *g, struct err *e)
 {
-    if (g->config.storage_url[0] != '\0') {
-        return err_set(e, ERR_INVALID_PARAMETER,
-                       "storage_url: only local files are supported in this version");
-    }
-    return blobs_open(g->config.data_dir, &g->blobs, e);
+    const struct config *c = &g->config;
+    struct blob_storage storage = {
+        .url = c->storage_url,
+        .access_key = setting_or(c->storage_access_key, "AWS_ACCESS_KEY_ID"),
+        .secret_key = setting_or(c->storage_secret_key, "AWS_SECRET_ACCESS_KEY"),
+        .cache_bytes = c->storage_cache_mb << 20,
+        .sweep_ms = c->storage_sweep_seconds * 1000,
+        .orphan_age_ms = c->storage_orphan_seconds * 1000};
+
+    return c->storage_url[0] != '\0' ? blobs_open_storage(c->data_dir, &storage, &g->blobs, e)
+                                     : blobs_open(c->data_dir, &g->blobs, e);
 }
 
 static enum errc open_renditions(struct gateway *g, struct err *e)
@@ -223,6 +236,9 @@ static void stop(struct gateway *g)
 {
     int grace_ms = (int)g->config.server_shutdown_seconds * 1000 / 2;
 
+    if (g->blobs != NULL) {
+        blobs_stop(g->blobs, grace_ms);
+    }
     if (g->http != NULL) {
         http_server_quiesce(g->http);
     }

@@ -75,7 +75,7 @@ check_calls() {
 check_includes() {
     only 'microhttpd' 'gateway/http/[^:]*|discord-adapter/link/http_in\.c'
     only 'libwebsockets' 'gateway/net/(loop|ws)\.c'
-    only 'curl/' 'gateway/net/(loop\.c|http_[^:]*)|gateway/cli/client\.c|gateway/fetch/[^:]*'
+    only 'curl/' 'gateway/net/(loop\.c|http_[^:]*)|gateway/cli/client\.c|gateway/fetch/[^:]*|gateway/store/s3_client\.c'
     only 'sqlite3' 'gateway/store/store_sqlite[^:]*'
     only 'png\.h|j(peg|error)|gif_lib|webp/|seccomp' 'gateway/imaging/[^:]*'
     only 'cjson|cJSON' 'gateway/cli/[^:]*|discord-adapter/[^:]*'

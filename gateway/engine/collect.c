@@ -17,12 +17,13 @@
 #include "core/media.h"
 #include "engine/internal.h"
 
-#define ORDER_PATIENCE_MS 1000
-#define TRIES_MAX         10
-#define PAUSE_MIN_MS      200
-#define PAUSE_MAX_MS      5000
-#define TEXT_SHOWN        65536
-#define VIEW_URL_MAX      8192
+#define ORDER_PATIENCE_MS    1000
+#define TRIES_MAX            10
+#define PAUSE_MIN_MS         200
+#define PAUSE_MAX_MS         5000
+#define STORAGE_PAUSE_MAX_MS 60000
+#define TEXT_SHOWN           65536
+#define VIEW_URL_MAX         8192
 
 struct collection {
     struct live_job *job; /* NULL: the job is gone, only the worker is awaited */
@@ -34,6 +35,9 @@ struct collection {
     struct work work;
     bool is_with_worker;
     enum errc staged;
+    struct err stored;  /* why the staged file could not be brought to where it is kept */
+    bool is_staged;     /* the file of sha256, and held by us */
+    int store_failures; /* in a row */
     char sha256[65];
     int64_t size;
     struct media media;
@@ -60,6 +64,9 @@ static void collection_free(struct collection *c)
     http_drop(c->call);
     blob_abort(c->sink);
     comfy_history_clear(&c->history);
+    if (c->is_staged) {
+        blob_unstage(c->engine->blobs, c->sha256);
+    }
     unstage(c->engine->blobs, &c->outputs);
     free(c->text);
     free(c);
@@ -245,6 +252,22 @@ static void later(struct collection *c, const char *why)
     look_soon(c->job->backend, 0);
 }
 
+/* The file is on our disk and stays there; only its way to where files are kept is tried again, for as long as it
+ * takes. */
+static void store_later(struct collection *c) ON_ENGINE;
+static void store_later(struct collection *c)
+{
+    int64_t pause = PAUSE_MIN_MS;
+
+    for (int i = 0; i < c->store_failures && pause < STORAGE_PAUSE_MAX_MS; i++) {
+        pause *= 2;
+    }
+    c->store_failures++;
+    log_warn("output_not_stored", LOG_JOB(&c->job->row), LOG_S("reason", c->stored.detail));
+    c->due_mono_ms =
+        clock_mono_ms() + (pause < STORAGE_PAUSE_MAX_MS ? pause : STORAGE_PAUSE_MAX_MS);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static size_t read_sink(void *arg, int64_t offset, void *buf, size_t len)
@@ -272,12 +295,20 @@ static void run_stage(struct work *w)
 {
     struct collection *c = container_of(w, struct collection, work);
 
+    if (c->is_staged) {
+        c->stored.code = blob_store(c->engine->blobs, c->sha256, &c->stored);
+        return;
+    }
     c->media =
         media_probe(&(struct media_source){.arg = c->sink, .read_at = read_sink, .size = c->size});
     free(take_ptr(&c->text));
     c->text = short_text(c);
     c->staged = blob_stage(c->sink, c->sha256, NULL);
     c->sink = NULL;
+    c->is_staged = c->staged == ERR_NONE;
+    if (c->is_staged) {
+        c->stored.code = blob_store(c->engine->blobs, c->sha256, &c->stored);
+    }
 }
 
 static void stage_done(struct work *w)
@@ -287,9 +318,6 @@ static void stage_done(struct work *w)
     assume_engine_role();
     c->is_with_worker = false;
     if (c->job == NULL) {
-        if (c->staged == ERR_NONE) {
-            blob_unstage(c->engine->blobs, c->sha256);
-        }
         collection_free(c);
         return;
     }
@@ -297,6 +325,12 @@ static void stage_done(struct work *w)
         no_room(c);
         return;
     }
+    if (c->stored.code != ERR_NONE) {
+        store_later(c);
+        return;
+    }
+    c->is_staged = false; /* outputs hold it from here on */
+    c->store_failures = 0;
     keep(c);
     c->at++;
     c->tries = 0;
@@ -306,7 +340,7 @@ static void stage_done(struct work *w)
 static void stage(struct collection *c) ON_ENGINE;
 static void stage(struct collection *c)
 {
-    c->size = blob_written(c->sink);
+    c->size = c->sink != NULL ? blob_written(c->sink) : c->size;
     c->work.run = run_stage;
     c->work.done = stage_done;
     c->is_with_worker = true;
@@ -424,6 +458,8 @@ void collect_tick(struct live_job *j, int64_t mono)
         if (!is_ahead_of_its_turn(c, mono)) {
             finish(c);
         }
+    } else if (c->is_staged) {
+        stage(c);
     } else {
         begin_output(c);
     }

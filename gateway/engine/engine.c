@@ -34,6 +34,8 @@
 #define HOUSEKEEPING_MS 1000
 #define INBOX_MAX       20000
 #define PURGE_LIMIT     500
+#define DOUBTS_LIMIT    100 /* of files that are kept elsewhere */
+#define WORKERS_MAX     4   /* when files are kept elsewhere: to bring them takes long */
 
 static void wake_engine(void *arg)
 {
@@ -52,7 +54,7 @@ static enum errc open_parts(struct engine *e, const struct engine_parts *parts, 
                        store_reason());
     }
     e->http = comfy_http_new(e->loop);
-    e->worker = worker_new(e->loop);
+    e->worker = worker_new(e->loop, blobs_can_fetch(parts->blobs) ? WORKERS_MAX : 1);
     e->inbox = inbox_new(INBOX_MAX, wake_engine, e->loop);
     return ERR_NONE;
 }
@@ -164,6 +166,19 @@ static void empty_trash(void *arg, const char *sha256)
     }
 }
 
+/* Nothing is known of it but that it has been in the storage for long. */
+static void settle_doubt(void *arg, const char *sha256)
+{
+    struct engine *e = arg;
+
+    assume_engine_role();
+    if (store_file_is_used(e->writer, sha256) == ST_NONE) {
+        blob_remove(e->blobs, sha256);
+        rendition_cache_forget(e->renditions, sha256);
+        log_info("orphan_removed", LOG_S("sha256", sha256));
+    }
+}
+
 /* Files whose last row is gone, and Idempotency-Keys whose time is over. */
 static enum st write_housekeeping(struct engine *e) ON_ENGINE;
 static enum st write_housekeeping(struct engine *e)
@@ -174,6 +189,7 @@ static enum st write_housekeeping(struct engine *e)
     if (st == ST_OK) {
         st = can.st;
     }
+    blobs_doubtful(e->blobs, DOUBTS_LIMIT, settle_doubt, e);
     if (st == ST_OK || st == ST_NONE) {
         st = store_idempotency_purge(e->writer, clock_wall_ms(), PURGE_LIMIT);
     }

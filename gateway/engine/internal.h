@@ -76,6 +76,7 @@ struct live_job {
     int upload_tries;               /* that failed in a row */
     const struct job_file *sending; /* by the upload that `post` is; NULL = it is none */
     int64_t sending_to;             /* connections_opened of the backend when that began */
+    struct file_fetch *fetch;       /* of the file that is sent next; NULL = it is here */
 
     struct http_call *post;      /* POST /prompt under way, or an upload before it */
     int64_t posted_mono_ms;      /* when it was begun; in doubt, when that arose */
@@ -376,6 +377,8 @@ void look_tick_job(struct live_job *j, int64_t mono) ON_ENGINE;
 /* Sends the next file of the job that its backend does not have; prompt_post is called again when it
  * is there. False when all are there. */
 bool upload_begin(struct live_job *j) ON_ENGINE;
+/* Lets go of a file that is being fetched; when it comes, nothing follows. */
+void upload_drop_fetch(struct live_job *j) ON_ENGINE;
 /* ComfyUI refuses the prompt: sends all files once more, if there are any and that was not tried. */
 bool upload_again(struct live_job *j) ON_ENGINE;
 /* Ends an upload that is under way, and gives the job back; false when none is. */

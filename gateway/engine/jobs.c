@@ -151,6 +151,7 @@ static void end_attempt(struct engine *e, struct live_job *j)
     http_drop(j->stop_call);
     j->post = NULL;
     j->sending = NULL;
+    upload_drop_fetch(j);
     j->history = NULL;
     j->stop_call = NULL;
     collect_drop(j);

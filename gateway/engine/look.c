@@ -88,12 +88,19 @@ static void resolve_doubt(struct live_job *j, int64_t mono)
     }
 }
 
+/* Or a file that it needs is on its way. */
+static bool is_posting(const struct live_job *j) ON_ENGINE;
+static bool is_posting(const struct live_job *j)
+{
+    return j->post != NULL || j->fetch != NULL;
+}
+
 static void not_in_history(struct live_job *j, int64_t mono) ON_ENGINE;
 static void not_in_history(struct live_job *j, int64_t mono)
 {
     if (j->is_history_proof && jobs_row(j)->is_delivered) {
         lost(j);
-    } else if (j->is_history_proof && j->post == NULL) {
+    } else if (j->is_history_proof && !is_posting(j)) {
         resolve_doubt(j, mono);
     } else {
         /* A sign of the end that came before history was written: ask again. */
@@ -230,7 +237,7 @@ static void absent(struct live_job *j, int64_t look_began)
 {
     bool is_old_enough = jobs_row(j)->is_delivered
                              ? j->delivered_mono_ms != 0 && j->delivered_mono_ms < look_began
-                             : j->post == NULL && j->posted_mono_ms < look_began;
+                             : !is_posting(j) && j->posted_mono_ms < look_began;
 
     if (!is_old_enough) {
         return;

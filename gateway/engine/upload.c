@@ -161,6 +161,74 @@ static void fail_unreadable(struct live_job *j)
                              "An input file of this job cannot be read from the gateway's disk.");
 }
 
+/* ---- files that are kept elsewhere ------------------------------------------------------------------ */
+
+/* Outlives its job for as long as a worker has it. */
+struct file_fetch {
+    struct live_job *job; /* NULL: nobody waits any more */
+    struct blobs *blobs;
+    struct work work;
+    char sha256[65];
+    struct err e;
+};
+
+void upload_drop_fetch(struct live_job *j)
+{
+    struct file_fetch *f = take_ptr(&j->fetch);
+
+    if (f != NULL) {
+        f->job = NULL;
+    }
+}
+
+static void run_fetch(struct work *w)
+{
+    struct file_fetch *f = container_of(w, struct file_fetch, work);
+    enum errc rc = blob_fetch(f->blobs, f->sha256, &f->e);
+
+    f->e.code = rc;
+}
+
+static void fetched(struct work *w)
+{
+    AUTO(free_ptr) struct file_fetch *f = container_of(w, struct file_fetch, work);
+    struct live_job *j = f->job;
+
+    assume_engine_role();
+    if (j == NULL) {
+        return;
+    }
+    j->fetch = NULL;
+    if (job_has_ended(jobs_row(j)->status)) {
+        return;
+    }
+    if (jobs_row(j)->stop != STOP_NONE) {
+        give_back(j);
+    } else if (f->e.code == ERR_NONE) {
+        prompt_post(j);
+    } else if (f->e.code == ERR_NOT_FOUND) {
+        fail_unreadable(j);
+    } else {
+        log_warn("input_file_not_fetched", LOG_JOB(&j->row), LOG_S("reason", f->e.detail));
+        give_back(j);
+    }
+}
+
+static void fetch_file(struct live_job *j, const struct job_file *file) ON_ENGINE;
+static void fetch_file(struct live_job *j, const struct job_file *file)
+{
+    struct engine *e = j->backend->engine;
+    struct file_fetch *f = xcalloc(1, sizeof *f);
+
+    f->job = j;
+    f->blobs = e->blobs;
+    memcpy(f->sha256, file->sha256, sizeof f->sha256);
+    f->work.run = run_fetch;
+    f->work.done = fetched;
+    j->fetch = f;
+    worker_add(e->worker, &f->work);
+}
+
 static void send(struct live_job *j, const struct job_file *file) ON_ENGINE;
 static void send(struct live_job *j, const struct job_file *file)
 {
@@ -171,8 +239,14 @@ static void send(struct live_job *j, const struct job_file *file)
     char *folder = xstrndup(file->name, slash != NULL ? (size_t)(slash - file->name) : 0);
     struct call_upload upload = {
         .fd = -1, .name = slash != NULL ? slash + 1 : file->name, .subfolder = folder};
+    enum errc rc = ERR_NONE;
 
-    if (blob_open(b->engine->blobs, file->sha256, &upload.fd, &upload.size) != ERR_NONE) {
+    rc = blob_open(b->engine->blobs, file->sha256, &upload.fd, &upload.size);
+    if (rc == ERR_NOT_FOUND && blobs_can_fetch(b->engine->blobs)) {
+        fetch_file(j, file);
+        return;
+    }
+    if (rc != ERR_NONE) {
         fail_unreadable(j);
         return;
     }
@@ -209,6 +283,11 @@ bool upload_begin(struct live_job *j)
 
 bool upload_stop(struct live_job *j)
 {
+    if (j->fetch != NULL) {
+        upload_drop_fetch(j);
+        give_back(j);
+        return true;
+    }
     if (j->sending == NULL) {
         return false;
     }

@@ -9,7 +9,8 @@
 
 struct worker {
     struct loop *loop;
-    pthread_t thread;
+    pthread_t *thread;
+    size_t thread_count;
 
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t more;
@@ -17,7 +18,7 @@ struct worker {
     struct list finished;
     bool is_ending;
 
-    bool is_joined; /* the engine's: the thread has ended */
+    bool is_joined; /* the engine's: the threads have ended */
 };
 
 /* The oldest work, waiting for it; NULL when all is done and no more will come. Under the lock. */
@@ -51,7 +52,7 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-struct worker *worker_new(struct loop *loop)
+struct worker *worker_new(struct loop *loop, size_t threads)
 {
     struct worker *w = xcalloc(1, sizeof *w);
     sigset_t all;
@@ -59,6 +60,7 @@ struct worker *worker_new(struct loop *loop)
     int rc = 0;
 
     w->loop = loop;
+    w->thread = xcalloc(threads, sizeof *w->thread);
     list_init(&w->waiting);
     list_init(&w->finished);
     (void)pthread_mutex_init(&w->lock, NULL);
@@ -66,10 +68,13 @@ struct worker *worker_new(struct loop *loop)
     /* Signals are main's. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&w->thread, NULL, worker_main, w);
+    while (w->thread_count < threads && rc == 0) {
+        rc = pthread_create(&w->thread[w->thread_count], NULL, worker_main, w);
+        w->thread_count += rc == 0 ? 1 : 0;
+    }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     /* No room for one thread at the start is no room to run at all. */
-    return require_memory(rc == 0 ? w : NULL);
+    return require_memory(w->thread_count > 0 ? w : NULL);
 }
 
 void worker_finish(struct worker *w)
@@ -79,9 +84,11 @@ void worker_finish(struct worker *w)
     }
     (void)pthread_mutex_lock(&w->lock);
     w->is_ending = true;
-    (void)pthread_cond_signal(&w->more);
+    (void)pthread_cond_broadcast(&w->more);
     (void)pthread_mutex_unlock(&w->lock);
-    (void)pthread_join(w->thread, NULL);
+    for (size_t i = 0; i < w->thread_count; i++) {
+        (void)pthread_join(w->thread[i], NULL);
+    }
     w->is_joined = true;
 }
 
@@ -93,6 +100,7 @@ void worker_free(struct worker *w)
     worker_finish(w);
     (void)pthread_cond_destroy(&w->more);
     (void)pthread_mutex_destroy(&w->lock);
+    free(w->thread);
     free(w);
 }
 

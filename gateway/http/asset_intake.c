@@ -146,6 +146,12 @@ enum errc asset_intake_finish(struct asset_intake *in, const char *owner, const 
     if (rc == ERR_NONE) {
         rc = blob_stage(take_ptr(&in->sink), asset.sha256, e);
     }
+    if (rc == ERR_NONE) {
+        rc = blob_store(in->blobs, asset.sha256, e);
+        if (rc != ERR_NONE) {
+            blob_unstage(in->blobs, asset.sha256);
+        }
+    }
     asset_intake_drop(in);
     if (rc != ERR_NONE) {
         return rc;

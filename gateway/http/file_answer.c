@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "base/file.h"
@@ -17,6 +18,16 @@
 #include "http/header.h"
 #include "http/reply.h"
 #include "http/request.h"
+
+/* request.op of an answer whose file is fetched first: a copy of what its caller has lent. */
+struct fetching {
+    char *content_type;
+    char *name;
+    char sha256[SHA256_TEXT_SIZE];
+    struct err e;
+    void *op; /* what was there before */
+    void (*op_free)(void *op);
+};
 
 #define DISPOSITION_MAX 4096
 #define SANDBOX         "default-src 'none'; sandbox"
@@ -101,8 +112,12 @@ static enum MHD_Result send_file(struct request *r, const struct stored_file *fi
     return reply_send(r, MHD_HTTP_PARTIAL_CONTENT, response);
 }
 
-static enum MHD_Result answer(struct request *r, const struct stored_file *file)
+static enum MHD_Result fetch(struct request *r, const struct stored_file *file);
+
+/* `may_fetch`: when the file is not on our disk, it is brought there first. */
+static enum MHD_Result answer(struct request *r, const struct stored_file *file, bool may_fetch)
 {
+    enum errc rc = ERR_NONE;
     char etag[SHA256_TEXT_SIZE + 2];
     struct range range;
     int64_t size = 0;
@@ -112,7 +127,11 @@ static enum MHD_Result answer(struct request *r, const struct stored_file *file)
     if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
         return reply_not_modified(r, etag, CACHE_FOR_EVER);
     }
-    if (blob_open(r->parts->blobs, file->sha256, &fd, &size) != ERR_NONE) {
+    rc = blob_open(r->parts->blobs, file->sha256, &fd, &size);
+    if (rc == ERR_NOT_FOUND && may_fetch && blobs_can_fetch(r->parts->blobs)) {
+        return fetch(r, file);
+    }
+    if (rc != ERR_NONE) {
         return reply_error(r, ERR_INTERNAL_ERROR, "The file cannot be read.");
     }
     range = chosen_range(r, etag, size);
@@ -121,6 +140,55 @@ static enum MHD_Result answer(struct request *r, const struct stored_file *file)
         return answer_outside(r, size);
     }
     return send_file(r, file, fd, size, range);
+}
+
+/* ---- a file that is kept elsewhere ---------------------------------------------------------------- */
+
+static void fetching_free(void *op)
+{
+    struct fetching *f = op;
+
+    if (f->op != NULL) {
+        f->op_free(f->op);
+    }
+    free(f->content_type);
+    free(f->name);
+    free(f);
+}
+
+/* On a helper thread. */
+static void bring(struct request *r)
+{
+    struct fetching *f = r->op;
+
+    f->e.code = blob_fetch(r->parts->blobs, f->sha256, &f->e);
+}
+
+static enum MHD_Result brought(struct request *r)
+{
+    const struct fetching *f = r->op;
+
+    if (f->e.code == ERR_STORAGE_UNAVAILABLE || f->e.code == ERR_INSUFFICIENT_STORAGE) {
+        return reply_error(r, ERR_STORAGE_UNAVAILABLE, f->e.detail);
+    }
+    return answer(r,
+                  &(struct stored_file){
+                      .sha256 = f->sha256, .content_type = f->content_type, .name = f->name},
+                  false);
+}
+
+static enum MHD_Result fetch(struct request *r, const struct stored_file *file)
+{
+    struct fetching *f = xcalloc(1, sizeof *f);
+
+    (void)snprintf(f->sha256, sizeof f->sha256, "%s", file->sha256);
+    f->content_type = xstrdup(file->content_type);
+    f->name = file->name != NULL ? xstrdup(file->name) : NULL;
+    f->op = r->op;
+    f->op_free = r->op_free;
+    r->op = f;
+    r->op_free = fetching_free;
+    return request_offload(r, bring, brought);
 }
 
 enum MHD_Result file_answer(struct request *r, const struct stored_file *file)
@@ -134,5 +202,5 @@ enum MHD_Result file_answer(struct request *r, const struct stored_file *file)
         (void)err_param(&e, "download", "must be 0 or 1");
         return reply_problem(r, &e);
     }
-    return answer(r, file);
+    return answer(r, file, true);
 }

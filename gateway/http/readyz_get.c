@@ -51,13 +51,17 @@ static void check_storage(struct request *r, struct readiness *all)
     int64_t none = needed > FREE_NONE ? needed : FREE_NONE;
     int64_t low = needed > FREE_LOW / 2 ? needed * 2 : FREE_LOW;
     enum health health = free_bytes >= low ? HEALTH_OK : HEALTH_WARN;
-    char detail[128];
+    char detail[256];
 
     if (free_bytes >= 0 && free_bytes < none) {
         health = HEALTH_FAIL;
     }
     (void)snprintf(detail, sizeof detail, "%" PRId64 " MiB are free; new work needs %" PRId64,
                    free_bytes >> 20, none >> 20);
+    if (health == HEALTH_OK && !blobs_are_reachable(r->parts->blobs, detail, sizeof detail)) {
+        /* Jobs are accepted and run; outputs wait on our disk until it answers. */
+        health = HEALTH_WARN;
+    }
     add_check(all, "storage", health, free_bytes < 0 ? "nobody knows how much is free" : detail);
 }
 

@@ -84,6 +84,13 @@ static enum errc render_into(const struct request *r, struct rendition *n,
     int64_t size = 0;
     enum errc rc = blob_open(r->parts->blobs, n->output.sha256, &original, &size);
 
+    if (rc == ERR_NOT_FOUND && blobs_can_fetch(r->parts->blobs)) {
+        rc = blob_fetch(r->parts->blobs, n->output.sha256, &n->e);
+        if (rc == ERR_STORAGE_UNAVAILABLE || rc == ERR_INSUFFICIENT_STORAGE) {
+            return rc;
+        }
+        rc = rc == ERR_NONE ? blob_open(r->parts->blobs, n->output.sha256, &original, &size) : rc;
+    }
     if (rc != ERR_NONE) {
         return err_set(&n->e, ERR_INTERNAL_ERROR, "The file of this output cannot be read.");
     }

@@ -149,7 +149,8 @@ static void log_own_fault(const struct request *r, const struct err *e)
 
 static bool passes_soon(enum errc code)
 {
-    return code == ERR_QUEUE_FULL || code == ERR_SHUTTING_DOWN || code == ERR_RATE_LIMITED;
+    return code == ERR_QUEUE_FULL || code == ERR_SHUTTING_DOWN || code == ERR_RATE_LIMITED ||
+           code == ERR_STORAGE_UNAVAILABLE;
 }
 
 /* RFC 6750, section 3.1. */

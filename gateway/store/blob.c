@@ -55,33 +55,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "store/blob_parts.h"
 
-#define HASH_LEN    64
-#define TMP_PREFIX  "tmp-"
-#define SHARD_COUNT 256
-
-/* Of one folder below files/. */
-struct shard_usage {
-    int64_t files;
-    int64_t bytes;
-};
-
-struct blobs {
-    int files_fd;
-    int staging_fd;
-    pthread_mutex_t lock; /* of the names in both folders, and of holds; never held during fsync */
-    struct map *holds;    /* hash -> struct hold */
-
-    struct shard_usage usage[SHARD_COUNT]; /* of who counts, as the next two */
-    size_t counted;                        /* shards that have been looked at, up to all */
-    size_t next_shard;
-};
+#define TMP_PREFIX "tmp-"
 
 struct hold {
     int count;
@@ -90,7 +71,7 @@ struct hold {
 struct blob_writer {
     struct blobs *blobs;
     int fd;
-    char tmp_name[sizeof TMP_PREFIX + ID_LEN];
+    char tmp_name[BLOB_TMP_SIZE];
     struct sha256 hash;
     int64_t written;
 };
@@ -98,16 +79,13 @@ struct blob_writer {
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* What comes from a request or from ComfyUI becomes part of a path only if this says so. */
-static bool is_hash(const char *text)
+bool blob_is_hash(const char *text)
 {
-    return text != NULL && strspn(text, "0123456789abcdef") == HASH_LEN && text[HASH_LEN] == '\0';
+    return text != NULL && strspn(text, "0123456789abcdef") == BLOB_HASH_LEN &&
+           text[BLOB_HASH_LEN] == '\0';
 }
 
-struct shard_path {
-    char text[HASH_LEN + 4]; /* ab/abcdef… */
-};
-
-static struct shard_path shard_path(const char *sha256)
+struct shard_path blob_shard_path(const char *sha256)
 {
     struct shard_path path;
 
@@ -151,7 +129,7 @@ static int open_folder(int dir_fd, const char *name)
 /* All at once and once only, so that publishing never makes a folder. */
 static bool make_shards(int files_fd)
 {
-    for (unsigned i = 0; i < SHARD_COUNT; i++) {
+    for (unsigned i = 0; i < BLOB_SHARDS; i++) {
         char name[3];
 
         (void)snprintf(name, sizeof name, "%02x", i);
@@ -174,6 +152,7 @@ void blobs_close(struct blobs *b)
     if (b == NULL) {
         return;
     }
+    blob_remote_close(b->remote);
     map_each(b->holds, free_hold, NULL);
     map_free(b->holds);
     (void)pthread_mutex_destroy(&b->lock);
@@ -253,14 +232,18 @@ static bool let_go(struct blobs *b, const char *sha256)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+int blob_tmp_open(const struct blobs *b, char name[BLOB_TMP_SIZE])
+{
+    (void)snprintf(name, BLOB_TMP_SIZE, TMP_PREFIX "%s", id_random().text);
+    return openat(b->staging_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
 enum errc blob_write_begin(struct blobs *b, struct blob_writer **out, struct err *e)
 {
     struct blob_writer *w = xcalloc(1, sizeof *w);
 
     w->blobs = b;
-    (void)snprintf(w->tmp_name, sizeof w->tmp_name, TMP_PREFIX "%s", id_random().text);
-    w->fd = openat(b->staging_fd, w->tmp_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                   0600);
+    w->fd = blob_tmp_open(b, w->tmp_name);
     if (w->fd < 0) {
         int cause = errno;
 
@@ -339,7 +322,7 @@ static bool name_and_hold(struct blob_writer *w, const char *sha256, bool *is_pu
     bool is_named = true;
 
     (void)pthread_mutex_lock(&b->lock);
-    *is_published = exists(b->files_fd, shard_path(sha256).text);
+    *is_published = exists(b->files_fd, blob_shard_path(sha256).text);
     if (!*is_published && !exists(b->staging_fd, sha256)) {
         is_named = renameat(b->staging_fd, w->tmp_name, b->staging_fd, sha256) == 0;
     }
@@ -382,7 +365,7 @@ enum errc blob_stage(struct blob_writer *w, char out_sha256[65], struct err *e)
  * is, for it may be open. */
 static void publish(struct blobs *b, const char *sha256)
 {
-    struct shard_path path = shard_path(sha256);
+    struct shard_path path = blob_shard_path(sha256);
 
     if (exists(b->files_fd, path.text)) {
         (void)unlinkat(b->staging_fd, sha256, 0);
@@ -393,18 +376,21 @@ static void publish(struct blobs *b, const char *sha256)
 
 void blob_publish(struct blobs *b, const char *sha256)
 {
-    if (!is_hash(sha256)) {
+    if (!blob_is_hash(sha256)) {
         return;
     }
     (void)pthread_mutex_lock(&b->lock);
     (void)let_go(b, sha256);
     publish(b, sha256);
     (void)pthread_mutex_unlock(&b->lock);
+    if (b->remote != NULL) {
+        blob_remote_grown(b->remote);
+    }
 }
 
 void blob_unstage(struct blobs *b, const char *sha256)
 {
-    if (!is_hash(sha256)) {
+    if (!blob_is_hash(sha256)) {
         return;
     }
     (void)pthread_mutex_lock(&b->lock);
@@ -418,16 +404,19 @@ void blob_remove(struct blobs *b, const char *sha256)
 {
     struct shard_path path;
 
-    if (!is_hash(sha256)) {
+    if (!blob_is_hash(sha256)) {
         return;
     }
-    path = shard_path(sha256);
+    path = blob_shard_path(sha256);
     (void)pthread_mutex_lock(&b->lock);
     if (map_get(b->holds, sha256) != NULL) {
         (void)renameat(b->files_fd, path.text, b->staging_fd, sha256);
     } else {
         (void)unlinkat(b->files_fd, path.text, 0);
         (void)unlinkat(b->staging_fd, sha256, 0);
+        if (b->remote != NULL) {
+            blob_remote_remove(b->remote, sha256);
+        }
     }
     (void)pthread_mutex_unlock(&b->lock);
 }
@@ -437,9 +426,13 @@ void blob_remove(struct blobs *b, const char *sha256)
 static int open_either(const struct blobs *b, const char *sha256)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
-    int fd = openat(b->files_fd, shard_path(sha256).text, flags);
+    int fd = openat(b->files_fd, blob_shard_path(sha256).text, flags);
 
-    return fd < 0 && errno == ENOENT ? openat(b->staging_fd, sha256, flags) : fd;
+    if (fd < 0 && errno == ENOENT) {
+        fd = openat(b->staging_fd, sha256, flags);
+    }
+    return fd < 0 && errno == ENOENT && b->remote != NULL ? blob_remote_open_old(b->remote, sha256)
+                                                          : fd;
 }
 
 enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *out_size)
@@ -447,7 +440,7 @@ enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *o
     struct stat st;
     int fd = -1;
 
-    if (!is_hash(sha256)) {
+    if (!blob_is_hash(sha256)) {
         return ERR_NOT_FOUND;
     }
     fd = open_either(b, sha256);
@@ -463,6 +456,9 @@ enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *o
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         file_close(&fd);
         return ERR_INTERNAL_ERROR;
+    }
+    if (b->remote != NULL) {
+        blob_remote_touch(fd);
     }
     *out_fd = fd;
     *out_size = st.st_size;
@@ -487,59 +483,11 @@ void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256
     while ((entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
 
-        if (is_hash(name) && is_used(arg, name)) {
+        if (blob_is_hash(name) && is_used(arg, name)) {
             publish(b, name);
-        } else if (is_hash(name) || strncmp(name, TMP_PREFIX, strlen(TMP_PREFIX)) == 0) {
+        } else if (blob_is_hash(name) || strncmp(name, TMP_PREFIX, strlen(TMP_PREFIX)) == 0) {
             (void)unlinkat(b->staging_fd, name, 0);
         }
     }
     (void)closedir(dir);
-}
-
-/* ---- how much there is ----------------------------------------------------------------------- */
-
-/* Without the lock: a file that comes or goes meanwhile is counted the next time. */
-static struct shard_usage count_shard(int files_fd, size_t shard)
-{
-    struct shard_usage usage = {0};
-    char name[3];
-    int fd = -1;
-    DIR *dir = NULL;
-    const struct dirent *entry = NULL;
-
-    (void)snprintf(name, sizeof name, "%02zx", shard & 0xff);
-    fd = openat(files_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        file_close(&fd);
-        return usage;
-    }
-    while ((entry = readdir(dir)) != NULL) { // NOLINT(concurrency-mt-unsafe): a stream of our own
-        struct stat info;
-
-        if (is_hash(entry->d_name) && fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-            usage.files++;
-            usage.bytes += info.st_size;
-        }
-    }
-    (void)closedir(dir); /* and fd */
-    return usage;
-}
-
-struct blobs_usage blobs_count(struct blobs *b, int64_t budget_ms)
-{
-    struct blobs_usage all = {0};
-    int64_t until = clock_mono_ms() + budget_ms;
-
-    for (size_t i = 0; i < SHARD_COUNT && (i == 0 || clock_mono_ms() < until); i++) {
-        b->usage[b->next_shard] = count_shard(b->files_fd, b->next_shard);
-        b->next_shard = (b->next_shard + 1) % SHARD_COUNT;
-        b->counted += b->counted < SHARD_COUNT ? 1 : 0;
-    }
-    all.is_whole = b->counted == SHARD_COUNT;
-    for (size_t i = 0; i < SHARD_COUNT; i++) {
-        all.files += b->usage[i].files;
-        all.bytes += b->usage[i].bytes;
-    }
-    return all;
 }

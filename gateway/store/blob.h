@@ -1,5 +1,4 @@
-/* blob.h - files by the SHA-256 of their bytes. The interface that local files implement and an
- * S3 bucket can.
+/* blob.h - files by the SHA-256 of their bytes: in a folder, or in an S3 bucket with a folder as its cache.
  *
  * A file is staged (durable, but nobody's), then a row that names it is
  * committed, then it is published. After a crash blob_recover() publishes what
@@ -32,6 +31,19 @@ struct blob_writer;
 
 /* `dir` is made when absent. Fails with a sentence in e. */
 enum errc blobs_open(const char *dir, struct blobs **out, struct err *e) MUST_CHECK;
+
+struct blob_storage {
+    const char *url; /* as the setting storage_url */
+    const char *access_key;
+    const char *secret_key;
+    int64_t cache_bytes;   /* what the folder may hold of what is in the bucket */
+    int64_t sweep_ms;      /* pause between two looks at all that is in the bucket */
+    int64_t orphan_age_ms; /* how long a file has been there before it is doubted */
+};
+/* Files are kept in a bucket, and `dir`/cache is for files on their way and for those used last. What is in the
+ * folder already stays there and is found. Asks the bucket, and fails when it cannot be used. */
+enum errc blobs_open_storage(const char *dir, const struct blob_storage *storage,
+                             struct blobs **out, struct err *e) MUST_CHECK;
 void blobs_close(struct blobs *b); /* NULL is fine */
 
 /* ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL_ERROR. */
@@ -60,13 +72,31 @@ void blob_remove(struct blobs *b, const char *sha256);
  * also for a text that is no hash. */
 enum errc blob_open(struct blobs *b, const char *sha256, int *out_fd, int64_t *out_size) MUST_CHECK;
 
+/* Between blob_stage and the commit of the first row that names the file: brings it to where it is kept. Does nothing
+ * for a folder. May take long (helper thread). On failure the file is still staged and held, and this can be called
+ * again. ERR_STORAGE_UNAVAILABLE, ERR_INSUFFICIENT_STORAGE, ERR_INTERNAL_ERROR. */
+enum errc blob_store(struct blobs *b, const char *sha256, struct err *e) MUST_CHECK;
+/* Whether a file that blob_open does not find may be found after blob_fetch. */
+bool blobs_can_fetch(const struct blobs *b);
+/* Brings a file to where blob_open finds it. May take long (helper thread). NOT_FOUND, and as blob_store. */
+enum errc blob_fetch(struct blobs *b, const char *sha256, struct err *e) MUST_CHECK;
+
 /* At start, before anything is staged: settles what a crash left in staging/.
  * `is_used` tells whether the store refers to a hash. */
 void blob_recover(struct blobs *b, bool (*is_used)(void *arg, const char *sha256), void *arg);
 /* Free bytes where files are kept; -1 when unknown. */
 int64_t blobs_free_bytes(const struct blobs *b);
 
-/* What is published, each content once, as it was when its part of the folder was looked at last. */
+/* Calls `visit` with up to `limit` files of the storage that have been there for long, and that the caller, the only
+ * one who commits, removes (blob_remove) when the store does not refer to them. Never any of a folder. */
+void blobs_doubtful(struct blobs *b, int limit, void (*visit)(void *arg, const char *sha256),
+                    void *arg);
+/* True when the storage answers; else a sentence in `reason`. A folder does. Never blocks. */
+bool blobs_are_reachable(struct blobs *b, char *reason, size_t size);
+/* What is under way ends within grace_ms, and so does what is begun later. */
+void blobs_stop(struct blobs *b, int grace_ms);
+
+/* What is published (of a bucket: what of it is in the folder), each content once, as it was when its part of the folder was looked at last. */
 struct blobs_usage {
     bool is_whole; /* every part has been looked at */
     int64_t files;

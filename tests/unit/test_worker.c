@@ -83,7 +83,7 @@ static struct loop *begin(void)
 static void test_first_in_first_out(void **state)
 {
     struct loop *l = begin();
-    struct worker *w = worker_new(l);
+    struct worker *w = worker_new(l, 1);
 
     (void)state;
     for (int i = 0; i < COUNT; i++) {
@@ -104,7 +104,7 @@ static void test_first_in_first_out(void **state)
 static void test_done_may_add(void **state)
 {
     struct loop *l = begin();
-    struct worker *w = worker_new(l);
+    struct worker *w = worker_new(l, 1);
     struct task *t = task(0, run);
 
     (void)state;
@@ -121,7 +121,7 @@ static void test_done_may_add(void **state)
 static void test_free_finishes(void **state)
 {
     struct loop *l = begin();
-    struct worker *w = worker_new(l);
+    struct worker *w = worker_new(l, 1);
     struct task *t[4];
 
     (void)state;
@@ -142,7 +142,7 @@ static void test_free_finishes(void **state)
 static void test_does_not_wait(void **state)
 {
     struct loop *l = begin();
-    struct worker *w = worker_new(l);
+    struct worker *w = worker_new(l, 1);
     int64_t began = clock_mono_ms();
 
     (void)state;
