@@ -43,6 +43,9 @@ export function writeJson(value) {
   return text.replace(/"\\u0001n:(-?\d+)"/g, "$1");
 }
 
+// The same with numbers that JavaScript cannot hold as texts, to be shown.
+export const readable = (value) => JSON.parse(JSON.stringify(value, (key, member) => (typeof member === "bigint" ? String(member) : member)));
+
 function withQuery(path, params) {
   const pairs = Object.entries(params ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== "");
   return pairs.length > 0 ? `${path}?${new URLSearchParams(pairs)}` : path;

@@ -9,7 +9,7 @@ export const timeOfDay = (text) => TIME.format(new Date(text));
 export const dateTime = (text) => DAY.format(new Date(text));
 
 export function ago(text) {
-  const seconds = (new Date(text) - Date.now()) / 1000;
+  const seconds = Math.round((new Date(text) - Date.now()) / 1000);
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   return RELATIVE.format(Math.round(seconds / size), unit);
 }
@@ -18,15 +18,20 @@ export function duration(ms) {
   if (ms === null || ms === undefined) {
     return "–";
   }
-  if (ms < 1000) {
+  if (ms < 999.5) {
     return `${Math.max(0, Math.round(ms))} ms`;
   }
-  const seconds = ms / 1000;
-  if (seconds < 60) {
-    return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (ms < 9950) {
+    return `${(ms / 1000).toFixed(1)} s`;
   }
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return longer(Math.round(ms / 1000));
+}
+
+// Rounded once, before it is taken apart: there is no "60 s", and no "1 min 60 s".
+function longer(seconds) {
+  const parts = [[Math.floor(seconds / 86400), "d"], [Math.floor(seconds / 3600) % 24, "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const first = parts.findIndex(([count]) => count > 0);
+  return parts.slice(first, first + 2).filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`).join(" ");
 }
 
 // "about 20 s", for what is only estimated; `word` goes before it where that makes sense.
@@ -35,7 +40,7 @@ export function remaining(until, word = "") {
   if (seconds < 1) {
     return "any moment";
   }
-  return `${word}about ${duration(seconds < 60 ? Math.ceil(seconds) * 1000 : Math.round(seconds / 10) * 10000)}`;
+  return `${word}about ${longer(seconds < 60 ? Math.ceil(seconds) : Math.round(seconds / 10) * 10)}`;
 }
 
 export function bytes(count) {

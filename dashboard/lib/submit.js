@@ -1,5 +1,5 @@
 // Sends work to the gateway: one job or several alike, each of them once, however often it is sent.
-import { idempotency, parseJson, post, writeJson } from "./api.js";
+import { idempotency, parseJson, post, readable, writeJson } from "./api.js";
 import { seedAfter } from "./form.js";
 import { refreshJobs } from "./jobs.js";
 import { createStore } from "./store.js";
@@ -53,8 +53,7 @@ export async function submit(body, { count = 1, seed } = {}) {
 
 // { workflow, problems, … } of what would be sent. Numbers that JavaScript cannot hold come as texts, to be shown.
 export async function tryOut(body) {
-  const found = await post("/v1/jobs", { ...body, dry_run: true });
-  return JSON.parse(JSON.stringify(found, (key, value) => (typeof value === "bigint" ? String(value) : value)));
+  return readable(await post("/v1/jobs", { ...body, dry_run: true }));
 }
 
 // ---- the last values of each template, kept in this browser

@@ -4,21 +4,14 @@ import { useStore } from "../lib/store.js";
 import { ENDED, openJobs } from "../lib/jobs.js";
 import { sent } from "../lib/submit.js";
 import { to } from "../lib/router.js";
-import { jobName, remaining } from "../lib/format.js";
+import { jobName } from "../lib/format.js";
 import { Bar, Status } from "./basics.js";
 import { cancelJob } from "./job_actions.js";
+import { doing, valueOf, whenDone } from "./progress.js";
 import { Preview } from "./preview.js";
 import { hasThumbnail, thumbnail } from "./outputs.js";
 
-function lineOf(job) {
-  if (job.status === "queued") {
-    return job.queue_position ? `place ${job.queue_position} in the queue` : "waits";
-  }
-  const { progress } = job;
-  const steps = progress?.steps ? `step ${progress.step} of ${progress.steps}` : null;
-  return [steps ?? progress?.current_node_title ?? progress?.current_node_class, job.estimated_completion_at && remaining(job.estimated_completion_at)]
-    .filter(Boolean).join(" · ");
-}
+const lineOf = (job) => [doing(job), whenDone(job)].filter(Boolean).join(" · ");
 
 function Result({ job }) {
   const output = job.outputs?.find((one) => one.primary && hasThumbnail(one)) ?? job.outputs?.find(hasThumbnail);
@@ -35,7 +28,7 @@ function Sent({ first }) {
   return html`<li class="card sent-job">${hasEnded ? html`<${Result} job=${job} />` : html`<${Preview} job=${job} />`}
     <div class="running-text"><h3><a href=${to("jobs", job.id)}>${jobName(job)}</a></h3>
       <p class="sent-line"><${Status} status=${job.status} /> <span class="muted small">${hasEnded ? job.error?.message ?? "" : lineOf(job)}</span></p>
-      ${!hasEnded && html`<${Bar} value=${job.progress ? job.progress.value : job.status === "queued" ? 0 : null} label=${`Progress of ${jobName(job)}`} />
+      ${!hasEnded && html`<${Bar} value=${valueOf(job)} label=${`Progress of ${jobName(job)}`} />
         <button type="button" data-needs="jobs:write" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>Stop</button>`}</div></li>`;
 }
 

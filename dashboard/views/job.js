@@ -1,15 +1,16 @@
 // One job: what it made, how it went, why it failed, what it was made of.
 import { html, useEffect, useState } from "../lib/html.js";
-import { get, remove, send } from "../lib/api.js";
+import { get, parseJson, readable, remove, send } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { useStore } from "../lib/store.js";
 import { ENDED, openJobs } from "../lib/jobs.js";
 import { go, to } from "../lib/router.js";
 import { tellProblem, toast } from "../lib/toast.js";
-import { dateTime, duration, jobName, remaining, timeOfDay } from "../lib/format.js";
-import { Bar, Empty, Icon, Loaded, Status, Time } from "../parts/basics.js";
+import { dateTime, duration, jobName, timeOfDay } from "../lib/format.js";
+import { Empty, Icon, Loaded, Status, Time } from "../parts/basics.js";
 import { DownloadLink, OutputFacts, OutputView, hasThumbnail, thumbnail } from "../parts/outputs.js";
 import { Preview } from "../parts/preview.js";
+import { Progress } from "../parts/progress.js";
 import { Confirm } from "../parts/confirm.js";
 import { Delivery, useDeliveryNews } from "../parts/deliveries.js";
 import { UseAsInput } from "../parts/use_as_input.js";
@@ -64,11 +65,8 @@ function Deliveries({ job }) {
 }
 
 function Running({ job }) {
-  return html`<section class="card running-job"><${Preview} job=${job} /><div class="running-text">
-    <${Bar} value=${job.progress ? job.progress.value : job.status === "queued" ? 0 : null} label="Progress" />
-    <p class="running-line"><span>${job.status === "queued" ? `Waits${job.queue_position ? `, place ${job.queue_position}` : ""}`
-      : job.progress?.current_node_title ?? job.progress?.current_node_class ?? "Runs"}${job.progress?.steps ? ` · step ${job.progress.step} of ${job.progress.steps}` : ""}</span>
-      <span class="numeric">${Math.round((job.progress?.value ?? 0) * 100)} %${job.estimated_completion_at ? ` · ${remaining(job.estimated_completion_at)}` : ""}</span></p>
+  return html`<section class="card running-job">${job.status !== "queued" && html`<${Preview} job=${job} />`}<div class="running-text">
+    <${Progress} job=${job} />
   </div></section>`;
 }
 
@@ -100,7 +98,7 @@ function Actions({ job, onDelete }) {
 
 function Graph({ job }) {
   const [isOpen, setOpen] = useState(false);
-  const graph = useLoad((signal) => (isOpen ? send("GET", `/v1/jobs/${job.id}/workflow`, { signal }).then((answer) => answer.json()) : Promise.resolve(null)), [isOpen, job.id], () => false);
+  const graph = useLoad((signal) => (isOpen ? send("GET", `/v1/jobs/${job.id}/workflow`, { signal }).then(async (answer) => readable(parseJson(await answer.text()))) : Promise.resolve(null)), [isOpen, job.id], () => false);
   return html`<details class="card" onToggle=${(event) => setOpen(event.target.open)}><summary>The graph</summary>
     ${isOpen && html`<${Loaded} of=${graph}>${(nodes) => html`<${WorkflowGraph} nodes=${nodes} current=${job.progress?.current_node} failed=${job.error?.node_id} />`}<//>`}</details>`;
 }
@@ -116,7 +114,7 @@ function Whole({ job }) {
       tellProblem(problem);
     }
   };
-  return html`<article class="job">
+  return html`<p><a href=${to("jobs")}>← All jobs</a></p><article class="job">
     <header class="job-head"><h2>${jobName(job)}</h2><p class="job-line"><${Status} status=${job.status} />
       <span class="muted">${job.template ?? "raw workflow"} · accepted <${Time} at=${job.created_at} />${job.parent_id && html` · <a href=${to("jobs", job.parent_id)}>made from another</a>`}</span>
       ${job.tags.map((tag) => html`<a class="tag" key=${tag} href=${to("jobs", "", { tag })}>#${tag}</a>`)}</p>

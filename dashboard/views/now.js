@@ -3,37 +3,21 @@ import { html } from "../lib/html.js";
 import { useStore } from "../lib/store.js";
 import { backends, openJobs, pausedSince } from "../lib/jobs.js";
 import { to } from "../lib/router.js";
-import { bytes, duration, jobName, remaining } from "../lib/format.js";
+import { bytes, duration, jobName } from "../lib/format.js";
 import { Bar, Empty, Icon, Loading, Status, Time } from "../parts/basics.js";
+import { Progress, whenDone } from "../parts/progress.js";
 import { Preview } from "../parts/preview.js";
 import { cancelJob, resumeQueue, setPriority } from "../parts/job_actions.js";
 
 const SHOWN_WAITING = 50;
-
-function doing(job) {
-  const { progress } = job;
-  if (job.status === "canceling") {
-    return "is being stopped";
-  }
-  if (job.phase === "collecting") {
-    return "fetching the results";
-  }
-  if (!progress) {
-    return "begins";
-  }
-  const node = progress.current_node_title ?? progress.current_node_class;
-  const steps = progress.steps ? ` · step ${progress.step} of ${progress.steps}` : "";
-  return node ? `${node}${steps}` : `${progress.nodes_done} of ${progress.nodes_total} nodes`;
-}
+const SERVER_WORDS = { down: "Away", draining: "Drained" };
 
 const Running = ({ job }) => html`<li class="card running-job">
   <${Preview} job=${job} />
   <div class="running-text">
     <h3><a href=${to("jobs", job.id)}>${jobName(job)}</a></h3>
     <p class="muted small">${[job.template, job.backend].filter(Boolean).join(" · ")}${job.attempt > 1 ? ` · attempt ${job.attempt}` : ""}</p>
-    <${Bar} value=${job.progress ? job.progress.value : null} label=${`Progress of ${jobName(job)}`} />
-    <p class="running-line"><span>${doing(job)}</span>
-      <span class="numeric">${Math.round((job.progress?.value ?? 0) * 100)} %${job.estimated_completion_at ? ` · ${remaining(job.estimated_completion_at)}` : ""}</span></p>
+    <${Progress} job=${job} />
   </div>
   <button type="button" data-needs="jobs:write" class="quiet" disabled=${job.status === "canceling"} onClick=${() => cancelJob(job)}>
     <${Icon} name="close" /> Stop</button>
@@ -45,7 +29,7 @@ function Waiting({ job, place }) {
     <span class="place numeric" aria-label="Place in the queue">${job.queue_position ?? place}</span>
     <div class="row-main"><a href=${to("jobs", job.id)}>${jobName(job)}</a>
       <span class="muted small">${job.template ?? "raw workflow"} · accepted <${Time} at=${job.created_at} />${
-        job.estimated_completion_at ? ` · done ${remaining(job.estimated_completion_at, "in ")}` : ""}${
+        whenDone(job, "in ") && ` · done ${whenDone(job, "in ")}`}${
         isHere ? "" : " · next inside ComfyUI"}</span></div>
     ${job.priority !== 0 && html`<span class="tag" title="Priority">${job.priority > 0 ? "+" : ""}${job.priority}</span>`}
     ${isHere && html`<button type="button" data-needs="jobs:write" class="quiet icon-only" aria-label=${`Sooner: ${jobName(job)}`} title="Sooner"
@@ -69,19 +53,19 @@ function Memory({ device }) {
 const Server = ({ server }) => html`<li class="card server">
   <div class="server-head"><span class="dot dot-${server.status}"></span>
     <h3><a href=${to("backends")}>${server.name}</a></h3>
-    <span class="muted small">${server.status === "up" ? `ComfyUI ${server.version ?? ""}` : server.status}</span></div>
+    <span class="muted small">${server.status === "up" ? `ComfyUI ${server.version ?? ""}` : SERVER_WORDS[server.status] ?? server.status}</span></div>
   ${server.reason && html`<p class="small">${server.reason}</p>`}
   <p class="muted small">${server.running} running · ${server.submitted} of ${server.slots} slots${
     server.queue_remaining > server.submitted ? ` · ${server.queue_remaining} in its own queue` : ""}</p>
-  ${server.devices.map((device) => html`<${Memory} device=${device} key=${device.name} />`)}
+  ${server.status !== "down" && server.devices.map((device) => html`<${Memory} device=${device} key=${device.name} />`)}
 </li>`;
 
 function Recent({ job }) {
   const picture = job.outputs?.find((output) => output.primary && (output.type === "image" || output.type === "video")) ?? job.outputs?.[0];
   const shows = picture && (picture.type === "image" || picture.type === "video");
   return html`<li class="recent"><a href=${to("jobs", job.id)} title=${jobName(job)}>
-    ${shows ? html`<img src=${`/v1/outputs/${picture.id}/thumbnail?size=256`} alt="" loading="lazy" />` : html`<div class="recent-none"></div>`}
-    <span class="recent-line"><${Status} status=${job.status} /> <span class="muted small">${duration(job.metrics?.total_ms)}</span></span>
+    ${shows ? html`<img src=${`/v1/outputs/${picture.id}/thumbnail?size=256`} alt="" loading="lazy" />` : html`<div class="recent-none">${job.error?.code.replaceAll("_", " ") ?? ""}</div>`}
+    <span class="recent-line"><${Status} status=${job.status} /> <span class="muted small">${duration(job.metrics?.execution_ms ?? job.metrics?.total_ms)}</span></span>
     <span class="recent-name">${jobName(job)}</span></a></li>`;
 }
 
@@ -94,11 +78,14 @@ export function Now() {
   const waiting = all.filter((job) => job.status === "queued")
     .sort((a, b) => (a.queue_position ?? 0) - (b.queue_position ?? 0) || (a.id < b.id ? -1 : 1));
 
+  const isNobodyThere = servers?.length > 0 && servers.every((server) => server.status === "down");
+
   if (!isKnown) {
     return html`<${Loading} label="Asking what runs" />`;
   }
   return html`${paused && html`<div class="notice" role="status"><${Icon} name="pause" /> The queue is paused since <${Time} at=${paused} />: what runs goes on, what waits stays.
-      <button type="button" data-needs="backends:write" onClick=${resumeQueue}>Resume</button></div>`}<div class="now">
+      <button type="button" data-needs="backends:write" onClick=${resumeQueue}>Resume</button></div>`}
+    ${isNobodyThere && html`<div class="notice" role="status"><${Icon} name="backends" /> No ComfyUI answers. What is submitted is kept, and goes on when one is back. <a href=${to("backends")}>What is wrong</a></div>`}<div class="now">
     <section aria-labelledby="now-running">
       <h2 id="now-running">Running${running.length > 0 && html` <span class="count">${running.length}</span>`}</h2>
       ${running.length > 0 ? html`<ul class="cards">${running.map((job) => html`<${Running} job=${job} key=${job.id} />`)}</ul>`

@@ -89,7 +89,7 @@ def test_gallery_and_variation(stage, pages):
 
 def test_cancel(stage, pages):
     page = pages(stage.gateway)
-    first = stage.submit(slow(), title="The first")
+    first = stage.submit(graphs.steps(150, 100, mark=next(MARKS)), title="The first")
     waits = [stage.submit(slow(), title=f"Waits {number}") for number in range(3)]
     page.reads("Waits 2")
     page.press("Cancel: Waits 2")

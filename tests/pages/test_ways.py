@@ -166,3 +166,48 @@ def test_every_view_can_be_reached_on_a_narrow_screen(stage, pages, width):
     page.press("Gallery")
     page.reads("No results yet")
     assert page.run("return [...document.querySelectorAll('.nav > *')].every((one) => one.getBoundingClientRect().right <= innerWidth)")
+
+
+def imported(page, module, script, *words):
+    """What a script gives that is handed a module of the page."""
+    return page.driver.execute_async_script(f"""const done = arguments[arguments.length - 1];
+        const base = document.querySelector("script[type=module]").src.replace("app.js", "");
+        import(base + "{module}").then((m) => done(({script})(m, ...arguments)));""", *words)
+
+
+def test_times_as_people_write_them(stage, pages):
+    page = pages(stage.gateway)
+    page.reads("Nothing runs")
+    given = [None, 0, 999, 999.7, 9940, 9960, 59700, 60000, 119600, 3599700, 3600000, 90000000]
+    assert imported(page, "lib/format.js", "(m, given) => given.map(m.duration)", given) == [
+        "–", "0 ms", "999 ms", "1.0 s", "9.9 s", "10 s", "1 min", "1 min", "2 min", "1 h", "1 h", "1 d 1 h"]
+    assert imported(page, "lib/format.js", "(m) => [2500, 61000, -5000].map((ms) => m.remaining(Date.now() + ms))") == [
+        "about 3 s", "about 1 min", "any moment"]
+
+
+def test_what_waits_and_runs_promises_nothing_that_has_passed(stage, pages):
+    """Short jobs went before; long ones are thought to be as short, and are not done in any moment."""
+    for _ in range(3):
+        stage.finish(stage.submit(graphs.picture()))
+    page = pages(stage.gateway)
+    jobs = [stage.submit(graphs.steps(40, 100), title=f"Long {number}") for number in range(4)]
+    page.reads("step 8 of 40")
+    assert "any moment" not in page.text()
+    page.go(f"/#/jobs/{jobs[3]['id']}")
+    page.reads("in the queue")
+    assert "0 %" not in page.text() and not page.all(".preview")
+    for job in jobs[1:]:
+        stage.cancel(job)
+    page.go("/#/now")
+    stage.sim.stop()
+    page.reads("No ComfyUI answers")
+    page.reads("Away")
+
+
+def test_the_graph_keeps_all_digits(stage, pages):
+    job = stage.submit(graphs.steps(1, 1, seed=18446744073709551615), title="Digits")
+    stage.finish(job)
+    page = pages(stage.gateway, f"/#/jobs/{job['id']}")
+    page.press("The graph")
+    page.until(lambda: page.all(".graph-node"), "the graph")[0].click()
+    page.reads("18446744073709551615")
