@@ -9,6 +9,8 @@
 # WARNING: inside a container every caller comes from outside, so the usual protection, "only the same
 # machine is served", cannot be had, and this image is set to COMFYGATE_AUTH_MODE=off: whoever reaches
 # the published port may use the gateway. Publish it on 127.0.0.1 as above, or on a network that you trust.
+# To let it ask for keys instead (docs/keys.md): -e COMFYGATE_AUTH_MODE=keys -e COMFYGATE_SERVER_HOSTS=<its name>, and
+# docker exec <container> comfygate keys create root --role admin
 
 FROM debian:12-slim AS build
 COPY packaging/debian-packages.sh /tmp/
