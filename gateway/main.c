@@ -302,6 +302,7 @@ static void look_around(struct gateway *g)
         metrics_set(g->metrics, METRIC_FILES, 0, files.files);
         metrics_set(g->metrics, METRIC_FILES_BYTES, 0, files.bytes);
     }
+    http_server_look_around(g->http);
 }
 
 /* For people who ask the service manager; said again when it has changed. */

@@ -89,6 +89,9 @@ enum errc framing_check(const struct framing *f, const char *version, struct err
     const char *fault = f->fault;
     bool is_http11 = strcmp(version, "HTTP/1.1") == 0;
 
+    if (fault == NULL && !is_http11 && strcmp(version, "HTTP/1.0") != 0) {
+        fault = "Only HTTP/1.1 and HTTP/1.0 are understood.";
+    }
     if (fault == NULL && !f->has_host && is_http11) {
         fault = "The Host field is missing.";
     }

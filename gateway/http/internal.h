@@ -29,6 +29,7 @@ struct http_server {
     atomic_int open_requests; /* arrived as a whole and not yet answered to the end */
     atomic_int connections;   /* that are open */
     struct offload *offload;
+    struct slow_peers *slow_peers;
     struct room room;
     pthread_key_t reader_key; /* per thread: its struct store_reader */
 };

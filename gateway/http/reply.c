@@ -89,6 +89,7 @@ enum MHD_Result reply_send(struct request *r, unsigned status, struct MHD_Respon
     if (r->must_close || atomic_load(&r->server->is_quiesced)) {
         reply_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
+    request_enter(r, r->is_stream ? PEER_STREAM : PEER_ANSWER);
     result = MHD_queue_response(r->connection, status, response);
     if (result == MHD_YES) {
         r->status = status;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/header.h"
+#include "http/raw_head.h"
 #include "http/reply.h"
 #include "http/upload.h"
 
@@ -35,6 +36,7 @@ struct request *request_new(struct http_server *s, struct MHD_Connection *connec
     r->parts = &s->parts;
     r->connection = connection;
     r->target = xstrdup(target);
+    r->raw_target = span_of(target);
     r->method = "";
     r->body = BUF_INIT((size_t)s->parts.config->server_max_body);
     r->began_mono_us = clock_mono_us();
@@ -73,6 +75,13 @@ void request_free(struct request *r)
     free(r);
 }
 
+void request_enter(struct request *r, enum peer_phase phase)
+{
+    peer_enter(
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context,
+        phase);
+}
+
 const char *request_header(const struct request *r, const char *name)
 {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
@@ -86,21 +95,39 @@ struct json_limits request_json_limits(const struct request *r)
 
 /* ---- what the header tells ---------------------------------------------------------------------- */
 
-static enum MHD_Result see_field(void *framing, enum MHD_ValueKind kind, const char *name,
+struct head {
+    struct framing framing;
+    struct raw_head raw;
+};
+
+static enum MHD_Result see_field(void *arg, enum MHD_ValueKind kind, const char *name,
                                  size_t name_len, const char *value, size_t value_len)
 {
+    struct head *head = arg;
+    struct span name_text = {name, name_len};
+    struct span value_text = {value != NULL ? value : "", value != NULL ? value_len : 0};
+
     (void)kind;
-    framing_field(framing, (struct span){name, name_len},
-                  (struct span){value != NULL ? value : "", value != NULL ? value_len : 0});
+    framing_field(&head->framing, name_text, value_text);
+    raw_head_field(&head->raw, name_text, value_text);
     return MHD_YES;
 }
 
 static enum errc check_framing(struct request *r, const char *version, struct err *e)
 {
-    struct framing framing = {.seen = 0};
+    struct head head = {.framing = {.seen = 0}};
+    size_t size = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+                      ->header_size;
 
-    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_field, &framing);
-    return framing_check(&framing, version, e);
+    raw_head_begin(&head.raw, r->method, r->raw_target, version);
+    (void)MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, see_field, &head);
+    if (framing_check(&head.framing, version, e) == ERR_NONE && raw_head_is_odd(&head.raw, size)) {
+        return err_set(
+            e, ERR_BAD_REQUEST,
+            "The head holds a NUL, a line that is folded, or one that ends otherwise than with "
+            "CR LF.");
+    }
+    return e->code;
 }
 
 static enum errc check_target(struct request *r, struct err *e)
@@ -294,9 +321,10 @@ static void refuse(struct request *r, const struct err *e)
 
 enum MHD_Result request_begin(struct request *r, const char *method, const char *version)
 {
+    static enum errc (*const CHECK_ADDRESS[])(struct request *, struct err *) = {check_target,
+                                                                                 check_host};
     static enum errc (*const CHECK[])(struct request *, struct err *) = {
-        check_target, check_host, check_origin,         check_route,
-        check_query,  check_body, admission_check_owner};
+        check_origin, check_route, check_query, check_body, admission_check_owner};
     struct err e;
     enum errc rc;
     uint64_t len;
@@ -307,7 +335,11 @@ enum MHD_Result request_begin(struct request *r, const char *method, const char 
     name_request(r);
     read_trace(r);
     rc = check_framing(r, version, &e);
-    r->must_close = rc != ERR_NONE;
+    for (size_t i = 0; i < COUNT_OF(CHECK_ADDRESS) && rc == ERR_NONE; i++) {
+        rc = CHECK_ADDRESS[i](r, &e);
+    }
+    /* Whoever is understood so differently is not listened to any further. A wrong name is well formed. */
+    r->must_close = rc != ERR_NONE && rc != ERR_HOST_NOT_ALLOWED;
     for (size_t i = 0; i < COUNT_OF(CHECK) && rc == ERR_NONE; i++) {
         rc = CHECK[i](r, &e);
     }

@@ -28,6 +28,7 @@
 #include "http/job_wait.h"
 #include "http/offload.h"
 #include "http/route.h"
+#include "http/slow_peers.h"
 #include "http/uri.h"
 
 #define REQUEST_ID_SIZE 65
@@ -38,6 +39,8 @@ struct request {
     struct MHD_Connection *connection;
 
     char *target; /* as received */
+    struct span
+        raw_target; /* the same where it was received; valid until the head has been checked */
     const char *method;
     struct uri uri;
     const struct route *route;
@@ -77,6 +80,8 @@ enum MHD_Result request_begin(struct request *r, const char *method, const char 
 enum MHD_Result request_body(struct request *r, struct span data);
 enum MHD_Result request_run(struct request *r);
 
+/* What is expected of its client from here on. */
+void request_enter(struct request *r, enum peer_phase phase);
 /* A header field; NULL when absent. Borrowed. */
 const char *request_header(const struct request *r, const char *name);
 /* Suspends the request, gives r->cmd to the engine, and goes on with `next` when it is done. A command

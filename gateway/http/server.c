@@ -26,6 +26,7 @@
 #include "http/listen.h"
 #include "http/request.h"
 #include "http/signed_link.h"
+#include "http/slow_peers.h"
 
 /* Of one connection: header fields in, header fields out, a piece of the body. */
 #define CONNECTION_MEMORY (16U << 10)
@@ -58,9 +59,11 @@ static enum MHD_Result on_request(void *server, struct MHD_Connection *connectio
     (void)connection;
     (void)url;
     if (!r->is_begun) {
+        request_enter(r, PEER_BODY);
         return request_begin(r, method, version);
     }
     if (*size == 0) {
+        request_enter(r, PEER_SERVED);
         return request_run(r);
     }
     result = request_body(r, (struct span){data, *size});
@@ -78,6 +81,9 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (r != NULL && r->is_stream && why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) {
         metrics_add(s->parts.metrics, METRIC_STREAMS_CLOSED, 0, 0, 1);
     }
+    if (r != NULL) {
+        request_enter(r, PEER_HEAD);
+    }
     request_free(r);
     *request = NULL;
 }
@@ -87,9 +93,16 @@ static void on_connection(void *server, struct MHD_Connection *connection, void 
 {
     struct http_server *s = server;
 
-    (void)connection;
-    (void)context;
-    (void)atomic_fetch_add(&s->connections, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    /* The socket is closed after the second of these. */
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = slow_peers_add(
+            s->slow_peers,
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        (void)atomic_fetch_add(&s->connections, 1);
+    } else {
+        slow_peers_remove(s->slow_peers, *context);
+        (void)atomic_fetch_sub(&s->connections, 1);
+    }
 }
 
 static size_t keep_escapes(void *arg, struct MHD_Connection *connection, char *text)
@@ -160,6 +173,7 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     atomic_init(&s->is_quiesced, false);
     atomic_init(&s->open_requests, 0);
     atomic_init(&s->connections, 0);
+    s->slow_peers = slow_peers_new(parts->config);
     templates_reload_names(&s->parts);
     reader_key_open(s);
     raise_descriptor_limit((rlim_t)parts->config->server_max_connections + OTHER_DESCRIPTORS);
@@ -192,6 +206,15 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
 const char *http_server_url(const struct http_server *s)
 {
     return s->url;
+}
+
+void http_server_look_around(struct http_server *s)
+{
+    int count = slow_peers_look(s->slow_peers, clock_mono_ms());
+
+    if (count > 0) {
+        log_info("slow_clients_closed", LOG_I("count", count));
+    }
 }
 
 /* Puts a socket that nobody can reach in the place of the one that listens: the kernel takes the old
@@ -239,6 +262,7 @@ void http_server_stop(struct http_server *s)
         s->listen_fd = -1;
     }
     offload_free(s->offload);
+    slow_peers_free(s->slow_peers);
     file_close(&s->listen_fd);
     reader_key_close(s);
     host_list_free(s->hosts);

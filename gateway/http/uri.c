@@ -131,6 +131,9 @@ static struct span skip_authority(struct span raw, struct span *authority)
             const char *slash = memchr(raw.ptr + len, '/', raw.len - len);
             size_t end = slash != NULL ? (size_t)(slash - raw.ptr) : raw.len;
 
+            if (end == len) {
+                break; /* an address without a host */
+            }
             *authority = (struct span){raw.ptr + len, end - len};
             return (struct span){raw.ptr + end, raw.len - end};
         }

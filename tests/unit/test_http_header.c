@@ -58,6 +58,8 @@ static void test_framing(void **state)
          "HTTP/1.1",
          {{"Host", "x"}, {"Accept", "a"}, {"Accept", "b"}, {"X-Y", "c"}, {"X-Y", "c"}},
          true},
+        {"another version", "HTTP/2.0", {{"Host", "x"}}, false},
+        {"a version of no kind", "", {{"Host", "x"}}, false},
         {"no host", "HTTP/1.1", {{"Accept", "x"}}, false},
         {"two hosts", "HTTP/1.1", {{"Host", "x"}, {"Host", "x"}}, false},
         {"two hosts in 1.0", "HTTP/1.0", {{"Host", "x"}, {"host", "y"}}, false},
