@@ -1,5 +1,5 @@
 // The frame around the views: where one can go, whether the page is live, and the view of the address.
-import { html, render, useEffect, useRef, useState } from "./lib/html.js";
+import { Boundary, html, render, useEffect, useRef, useState } from "./lib/html.js";
 import { useStore } from "./lib/store.js";
 import { liveState, startLive } from "./lib/live.js";
 import { startJobs, openJobs } from "./lib/jobs.js";
@@ -83,6 +83,10 @@ function Header({ current }) {
   </header>`;
 }
 
+const Fault = (problem) => html`<div class="problem" role="alert"><strong>This view has met a fault of its own</strong><p>${String(problem.message ?? problem)}</p>
+  <p>The gateway goes on, and so do the other views. After an update of the gateway, loading the page anew is enough.</p>
+  <button type="button" onClick=${() => location.reload()}>Load the page anew</button></div>`;
+
 // A result in full stands over the gallery: the page below it stays as it is.
 const pageOf = ({ view, id }) => (view === "gallery" ? view : `${view}/${id}`);
 
@@ -108,7 +112,7 @@ function App() {
     ${offline && html`<div class="banner" role="alert">The gateway does not answer. What you see may be old; this page comes back by itself.</div>`}
     <${SignedOut} />
     <main id="main"><h1 tabindex="-1" ref=${heading}>${title}</h1>
-      ${View ? html`<${View} id=${route.id} query=${route.query} />`
+      ${View ? html`<${Boundary} key=${pageOf(route)} instead=${Fault}><${View} id=${route.id} query=${route.query} /><//>`
         : html`<${Empty} title="There is no such page"><a class="button" href=${to("now")}>What runs now</a><//>`}
     </main><${Toasts} />`;
 }

@@ -6,6 +6,21 @@ export * from "../vendor/hooks.js";
 export { render, Fragment };
 export const html = htm.bind(h);
 
+// What stands in for a view that met a fault of its own, so that the rest of the page goes on: `instead(problem)`.
+export class Boundary extends Component {
+  static getDerivedStateFromError(problem) {
+    return { problem };
+  }
+
+  componentDidCatch(problem) {
+    console.error(problem);
+  }
+
+  render({ children, instead }, { problem }) {
+    return problem ? instead(problem) : children;
+  }
+}
+
 const areSame = (a, b) => Object.keys({ ...a, ...b }).every((name) => a[name] === b[name]);
 
 // A view that is drawn again only when its properties are not the same as before; for long lists.

@@ -10,6 +10,11 @@ const POLL_MS = 4000;
 const POLLS_BEFORE_RETRY = 8;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const HIDDEN_MS = 10000;
+// A stream that has not begun by then never will: something on the way holds it back.
+const SILENT_MS = 8000;
+// One that has lasted so long was a good one.
+const STEADY_MS = 5000;
+const CUTS_MAX = 3;
 const TYPES = ["snapshot", "reset", "job.queued", "job.started", "job.output", "job.requeued", "job.canceling",
   "job.succeeded", "job.failed", "job.canceled", "job.expired", "job.deleted", "job.updated", "job.progress", "job.preview",
   "job.position", "backend.up", "backend.down", "backend.updated", "queue.updated"];
@@ -22,7 +27,8 @@ let source = null;
 let timer = 0;
 let hiddenTimer = 0;
 let failures = 0;
-let wasOpened = false;
+let cuts = 0; // in a row, by something that is not the gateway
+let openedAt = Infinity;
 
 export function watchEvents(watcher) {
   watchers.add(watcher);
@@ -43,11 +49,12 @@ function open() {
   close();
   source = new EventSource("/v1/events");
   source.onopen = () => {
-    failures = 0;
-    wasOpened = true;
+    clearTimeout(timer);
+    openedAt = Date.now();
     liveState.set("live");
   };
-  source.onerror = onLost;
+  source.onerror = () => onLost(false);
+  timer = setTimeout(onLost, SILENT_MS, true);
   TYPES.forEach((type) => source.addEventListener(type, (message) => tell(JSON.parse(message.data))));
 }
 
@@ -60,8 +67,13 @@ async function answers() {
 }
 
 // Its own way of trying again is not used: it gives up for good after some answers.
-async function onLost() {
+async function onLost(isSilent) {
   close();
+  if (Date.now() - openedAt > STEADY_MS) {
+    failures = 0;
+    cuts = 0;
+  }
+  openedAt = Infinity;
   const lost = failures++;
   const isThere = await answers();
   if (document.hidden || source !== null) {
@@ -70,18 +82,18 @@ async function onLost() {
   if (isThere) {
     checkSession();
   }
-  if (isThere && lost >= 2 && !wasOpened) {
+  cuts = isThere ? cuts + 1 : 0;
+  if (isThere && (isSilent || cuts >= CUTS_MAX)) {
     poll(POLLS_BEFORE_RETRY);
     return;
   }
-  wasOpened = wasOpened && !(isThere && lost >= 4);
   liveState.set(isThere ? "connecting" : "offline");
   timer = setTimeout(open, RETRY_MS[Math.min(lost, RETRY_MS.length - 1)] * (0.75 + Math.random() / 2));
 }
 
 async function poll(left) {
   const isThere = await answers();
-  if (document.hidden) {
+  if (document.hidden || source !== null) {
     return;
   }
   liveState.set(isThere ? "polling" : "offline");

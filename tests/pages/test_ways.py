@@ -211,3 +211,28 @@ def test_the_graph_keeps_all_digits(stage, pages):
     page.press("The graph")
     page.until(lambda: page.all(".graph-node"), "the graph")[0].click()
     page.reads("18446744073709551615")
+
+
+def test_a_stream_that_is_held_back(stage, pages):
+    """A proxy that keeps what it is given until it ends: the page is filled by asking."""
+    stage.finish(stage.submit(graphs.picture(), title="Was there before"))
+    page = pages(stage.gateway)
+    silent = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "window.EventSource = class extends EventTarget { close() {} };"})
+    try:
+        page.driver.refresh()
+        page.reads("Asking every few seconds")
+        page.reads("Was there before")
+    finally:
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", silent)
+
+
+def test_a_fault_of_one_view_leaves_the_others(stage, pages):
+    page = pages(stage.gateway)
+    page.reads("Nothing runs")
+    page.run(SLOW + "held['/v1/templates'] = 1; forged['/v1/templates'] = { data: [{}] };")
+    page.run("location.hash = '#/templates'")
+    page.reads("This view has met a fault of its own")
+    page.press("Jobs")
+    page.reads("There are no jobs yet")
+    page.driver.get_log("browser")  # the fault is told there, too
