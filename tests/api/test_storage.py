@@ -243,6 +243,22 @@ def test_what_is_cut_is_tried_again(stages, s3):
     assert [method for method, _path in cut] == ["PUT", "GET"]
 
 
+def test_a_stop_does_not_wait_for_a_bucket_that_hangs(stages, s3):
+    stage = stages(**s3.settings())
+    hangs = threading.Event()
+    s3.fault = lambda handler: hangs.wait(30) and None if handler.command == "PUT" else None
+    job = big(stage)
+    eventually(lambda: s3.count("PUT"))
+    begun = time.monotonic()
+    stage.gateway.stop()
+    assert time.monotonic() - begun < 15
+    hangs.set()
+    s3.fault = None
+    stage.gateway.start()
+    output = stage.finish(job)["outputs"][0]
+    assert s3.keys() == [key_of(output["sha256"])] and stage.executions(job) == 1
+
+
 @pytest.mark.parametrize("is_committed", [False, True])
 def test_killed_between_the_bucket_and_the_row(stages, s3, is_committed):
     """Before the commit, the job is collected again; after it, the file is found in the bucket."""

@@ -138,6 +138,45 @@ static void test_free_finishes(void **state)
     loop_close(l);
 }
 
+static pthread_barrier_t together;
+
+static void run_together(struct work *w)
+{
+    (void)w;
+    (void)pthread_barrier_wait(&together);
+    atomic_fetch_add(&run_count, 1);
+}
+
+static void done_together(struct work *w)
+{
+    done_count++;
+    free(container_of(w, struct task, work));
+}
+
+/* Each waits until all are begun: with fewer threads none would end. */
+static void test_side_by_side(void **state)
+{
+    struct loop *l = begin();
+    struct worker *w = worker_new(l, 3);
+
+    (void)state;
+    assert_int_equal(pthread_barrier_init(&together, NULL, 3), 0);
+    for (int i = 0; i < 3; i++) {
+        struct task *t = task(i, run_together);
+
+        t->work.done = done_together;
+        worker_add(w, &t->work);
+    }
+    while (done_count < 3) {
+        loop_turn(l, FAR_MS);
+        worker_collect(w);
+    }
+    assert_int_equal(atomic_load(&run_count), 3);
+    worker_free(w);
+    (void)pthread_barrier_destroy(&together);
+    loop_close(l);
+}
+
 /* A slow one does not hold up the engine. */
 static void test_does_not_wait(void **state)
 {
@@ -162,9 +201,8 @@ static void test_does_not_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_in_first_out),
-        cmocka_unit_test(test_done_may_add),
-        cmocka_unit_test(test_free_finishes),
+        cmocka_unit_test(test_first_in_first_out), cmocka_unit_test(test_done_may_add),
+        cmocka_unit_test(test_free_finishes),      cmocka_unit_test(test_side_by_side),
         cmocka_unit_test(test_does_not_wait),
     };
 
