@@ -36,8 +36,10 @@ function put(job) {
 function end(job) {
   openJobs.set((now) => {
     const jobs = new Map(now.jobs);
-    const ended = { ...jobs.get(job.id), ...job, progress: null };
+    const known = jobs.get(job.id) ?? now.recent.find((other) => other.id === job.id);
+    const ended = { ...known, ...job, progress: null };
     jobs.delete(job.id);
+    isRecentFilled &&= ended.input !== undefined;
     const recent = [ended, ...now.recent.filter((other) => other.id !== job.id)].slice(0, RECENT_MAX);
     return { ...now, jobs, recent };
   });
@@ -73,13 +75,14 @@ function setServers(list) {
   pausedSince.set(list.paused_since ?? null);
 }
 
-// What ended before one looked on; once.
+// What ended before one looked on, and the input of what was too short to be asked for.
 async function fillRecent() {
   const { data } = await get("/v1/jobs", { status: ENDED.join(","), limit: RECENT_MAX });
   isRecentFilled = true;
   openJobs.set((now) => {
     const seen = new Set(now.recent.map((job) => job.id));
-    return { ...now, recent: [...now.recent, ...data.filter((job) => !seen.has(job.id))].slice(0, RECENT_MAX) };
+    const known = now.recent.map((job) => (job.input === undefined ? { ...data.find(({ id }) => id === job.id), ...job } : job));
+    return { ...now, recent: [...known, ...data.filter((job) => !seen.has(job.id))].slice(0, RECENT_MAX) };
   });
 }
 
@@ -131,6 +134,9 @@ function onEvent({ type, job_id: id, data }) {
   } else if (type.startsWith("job.") && data.id) {
     if (ENDED.includes(data.status)) {
       end(data);
+      if (!isRecentFilled) {
+        planRefresh(SOON_MS);
+      }
     } else {
       put(type === "job.queued" || type === "job.requeued" ? { ...data, progress: null } : data);
       planRefresh(SOON_MS);

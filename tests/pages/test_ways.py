@@ -236,3 +236,11 @@ def test_a_fault_of_one_view_leaves_the_others(stage, pages):
     page.press("Jobs")
     page.reads("There are no jobs yet")
     page.driver.get_log("browser")  # the fault is told there, too
+
+
+def test_what_has_ended_keeps_its_name(stage, pages):
+    """Events do not tell what was asked for, which is what a job without a title is called by."""
+    page = pages(stage.gateway)
+    page.reads("Nothing runs")
+    stage.finish(stage.gateway.json("POST", "/v1/jobs", json={"template": "sdxl", "input": {"prompt": "a fox asleep"}}))
+    page.until(lambda: [each.text for each in page.all(".recent-name")] == ["a fox asleep"], "its prompt")
