@@ -33,7 +33,7 @@ function Settings({ job }) {
   const rows = Object.entries(job.input);
   return html`<section><h2>Settings</h2>
     ${rows.length === 0 && job.seed === null ? html`<p class="muted">${job.template ? "All as the template has it." : "A raw workflow: its settings are in the graph below."}</p>` : html`<dl class="facts">
-      ${rows.map(([name, value]) => html`<dt key=${`${name}?`}>${name}</dt><dd key=${name}>${plain(value)}</dd>`)}
+      ${rows.map(([name, value]) => html`<dt key=${`${name}?`}>${name}</dt><dd key=${name}>${value === "" ? html`<span class="muted">empty</span>` : plain(value)}</dd>`)}
       ${job.seed !== null && job.input.seed === undefined && html`<dt>seed</dt><dd class="numeric">${String(job.seed)}
         <button type="button" data-needs="jobs:write" class="quiet" onClick=${() => runAgain(job, { seed: "same" })}>Same seed again</button></dd>`}
     </dl>`}</section>`;
