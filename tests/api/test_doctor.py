@@ -7,6 +7,7 @@ import pwd
 import re
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -172,24 +173,28 @@ def test_a_folder_that_is_none(doctor, tmp_path):
     assert "is no folder" in doctor().of("data_folder", "wrong")
 
 
+@pytest.fixture
+def open_folder():
+    """One that others than root can get to, as those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="comfygate-doctor-") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
 @pytest.mark.skipif(not IS_ROOT, reason="gives folders to another user")
-def test_a_folder_of_another_user(doctor, tmp_path):
-    folder = tmp_path / "data"
+def test_a_folder_of_another_user(doctor, open_folder):
+    folder = open_folder / "data"
     folder.mkdir(mode=0o700)
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents:
-        if above.stat().st_uid == 0 and str(above).startswith("/tmp/pytest"):
-            above.chmod(0o755)
 
     def as_nobody():
         os.setgid(NOBODY)
         os.setuid(NOBODY)
 
-    found = doctor(before=as_nobody)
+    found = doctor(before=as_nobody, data_dir=folder)
     assert found.code == 1 and "belongs to root" in found.of("data_folder", "wrong")
     (folder / "comfygate.db").touch()
     os.chown(folder, NOBODY, NOBODY)
-    found = doctor(before=as_nobody)
+    found = doctor(before=as_nobody, data_dir=folder)
     assert "comfygate.db does not belong to nobody" in found.of("data_folder", "wrong")
     assert "chown" in found.of("data_folder")
     found = doctor(before=as_nobody, data_dir="/root/nowhere/data")

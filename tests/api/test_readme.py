@@ -38,6 +38,9 @@ ELSEWHERE = {
     "cmake --preset release -DCMAKE_INSTALL_PREFIX=/usr/local -DCOMFYGATE_TESTS=OFF": "installs into the machine",
     "curl http://127.0.0.1:8090/v1/jobs -H 'Content-Type: application/json' -d '{":
         "test_webhooks.py, with receivers of this machine; this one is somewhere else",
+    "comfygate keys create root --role admin --data-dir /var/lib/comfygate    # prints the key, once": "a folder of the machine: test_keys.py",
+    "comfygate doctor": "its exit code tells of the machine: test_doctor.py",
+    "sudo comfygate doctor --config /etc/comfygate/comfygate.conf --data-dir /var/lib/comfygate": "the same",
     "prometheus --config.file=packaging/prometheus/scrape.yml": "a server that stays; test_metrics.py has promtool read the files",
 }
 
