@@ -14,6 +14,7 @@
 
 /* A ComfyUI that dies under a job may have died of it; the third one is spared. */
 #define DEATHS_MAX 2
+#define LOST_TWICE "The ComfyUI was lost twice while it ran this job; it is not tried again."
 
 static bool is_inside(const struct job_row *row)
 {
@@ -167,7 +168,20 @@ static unsigned on_rejected(struct job_row *row, const struct job_event *ev)
 
 static unsigned on_troubled(struct job_row *row, const struct job_event *ev)
 {
-    return is_inside(row) ? try_again(row, ev, ev->error) : 0;
+    AUTO(job_error_clear) struct job_error lost = {0};
+
+    if (!is_inside(row)) {
+        return 0;
+    }
+    /* One that does not come back, or hangs, has died under it as much as one that says that it was restarted. */
+    if (row->phase == PHASE_EXECUTING && ev->error->code == JOB_ERR_BACKEND_LOST) {
+        row->deaths++;
+    }
+    if (row->deaths < DEATHS_MAX) {
+        return try_again(row, ev, ev->error);
+    }
+    job_error_set(&lost, JOB_ERR_BACKEND_LOST, LOST_TWICE, NULL, NULL, NULL);
+    return try_again(row, ev, &lost);
 }
 
 static unsigned on_started(struct job_row *row, const struct job_event *ev)
@@ -255,7 +269,7 @@ static unsigned on_gone(struct job_row *row, const struct job_event *ev)
     (void)snprintf(
         text, sizeof text,
         row->deaths >= DEATHS_MAX
-            ? "The ComfyUI was lost twice while it ran this job; it is not tried again."
+            ? LOST_TWICE
             : "The ComfyUI lost the job (restarted, or its queue was cleared) in attempt %d of %d.",
         row->attempt, row->max_attempts);
     job_error_set(&lost, JOB_ERR_BACKEND_LOST, text, NULL, NULL, NULL);

@@ -347,6 +347,7 @@ static void on_opened(void *arg)
     b->status_due_mono_ms = 0;
     b->last_prompt = ID_NONE;
     b->is_worker_dead = false;
+    b->model = 0;
     b->is_view_stale = true;
     b->system_due_mono_ms = 1;
     upload_forget(b);

@@ -1,6 +1,6 @@
 /* dispatch.c - which waiting job goes to which backend next.
  *
- * Order: as the queue has it, by priority, then by turns of those who submit (core/fair_order.h). A job that asks for a
+ * Where to: engine/fit.c. Order: as the queue has it, by priority, then by turns of those who submit (core/fair_order.h). A job that asks for a
  * backend is passed over until that one has a slot; a job in its pause before
  * another attempt is passed over until the pause is over. Neither holds up
  * those behind it.
@@ -117,6 +117,7 @@ void dispatch_remove(struct engine *e, struct id job)
     hub_queue_remove(e->hub, job);
     free(map_remove(e->delayed, job.text));
     (void)map_remove(e->pinned, job.text);
+    fit_forget(e, job);
 }
 
 static void free_delay(void *arg, const char *key, void *value)
@@ -131,30 +132,11 @@ void dispatch_free(struct engine *e)
     map_each(e->delayed, free_delay, NULL);
 }
 
-static int free_slots(const struct backend *b) ON_ENGINE;
-static int free_slots(const struct backend *b)
+int dispatch_free_slots(const struct backend *b)
 {
     return backend_takes_work(b)
                ? (int)b->engine->config->backend_slots - b->live_count - b->claimed
                : 0;
-}
-
-/* The backend with the most room, among those that the job may go to. */
-static struct backend *choose(struct engine *e, struct id job) ON_ENGINE;
-static struct backend *choose(struct engine *e, struct id job)
-{
-    void *pinned = map_get(e->pinned, job.text);
-    struct backend *best = NULL;
-
-    for (size_t i = 0; i < e->backend_count; i++) {
-        struct backend *b = &e->backend[i];
-        bool is_allowed = pinned == NULL || pinned == (void *)b;
-
-        if (is_allowed && free_slots(b) > 0 && (best == NULL || free_slots(b) > free_slots(best))) {
-            best = b;
-        }
-    }
-    return best;
 }
 
 static bool is_delayed(struct engine *e, struct id job, int64_t now) ON_ENGINE;
@@ -163,6 +145,12 @@ static bool is_delayed(struct engine *e, struct id job, int64_t now)
     const struct delay *delay = map_get(e->delayed, job.text);
 
     return delay != NULL && delay->not_before_at > now;
+}
+
+static struct backend *choose(struct engine *e, struct id job, int64_t now) ON_ENGINE;
+static struct backend *choose(struct engine *e, struct id job, int64_t now)
+{
+    return is_delayed(e, job, now) ? NULL : fit_choose(e, job, map_get(e->pinned, job.text));
 }
 
 static void claim(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
@@ -193,6 +181,7 @@ static void claim(struct engine *e, struct id job, struct backend *b)
     /* After the event: the attempt's number and prompt are part of the file prefix. */
     if (jobs_load_graph(e, j)) {
         b->claimed++;
+        fit_given(e, job, b);
     } else {
         log_error("graph_unreadable", LOG_JOB(&j->row), LOG_S("reason", store_reason()));
         jobs_forget_change(j);
@@ -203,7 +192,7 @@ static bool any_free_slot(const struct engine *e) ON_ENGINE;
 static bool any_free_slot(const struct engine *e)
 {
     for (size_t i = 0; i < e->backend_count; i++) {
-        if (free_slots(&e->backend[i]) > 0) {
+        if (dispatch_free_slots(&e->backend[i]) > 0) {
             return true;
         }
     }
@@ -221,11 +210,12 @@ void dispatch_waiting(struct engine *e)
     if (e->paused_since != 0) {
         return;
     }
+    fits_begin_turn(e);
     for (size_t seen = 0; seen < SCAN_MAX && any_free_slot(e);) {
         size_t count = hub_queue_next(e->hub, seen, candidate, SCAN_STEP);
 
         for (size_t i = 0; i < count; i++) {
-            struct backend *b = is_delayed(e, candidate[i], now) ? NULL : choose(e, candidate[i]);
+            struct backend *b = choose(e, candidate[i], now);
 
             if (b != NULL) {
                 claim(e, candidate[i], b);

@@ -82,6 +82,7 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->by_id = map_new();
     e->by_prompt = map_new();
     e->pinned = map_new();
+    e->fits = map_new();
     e->delayed = map_new();
     e->fair = fair_order_new();
     rc = open_parts(e, parts, err);
@@ -134,6 +135,7 @@ void engine_free(struct engine *e)
     map_free(e->by_id);
     map_free(e->by_prompt);
     map_free(e->pinned);
+    fits_free(e);
     map_free(e->delayed);
     fair_order_free(e->fair);
     free(e);

@@ -5,7 +5,8 @@
  *   take_up.c   at start: what was under way, and what waits
  *   commands.c  what users ask for
  *   hold.c      which backend gets no new jobs, because an operator has said so
- *   dispatch.c  which waiting job goes to which backend
+ *   dispatch.c  which waiting job goes next
+ *   fit.c       to which backend: which have what it needs
  *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
  *   backend_view.c  how GET /v1/backends shows it
  *   nodes.c     what it has: nodes and models
@@ -159,6 +160,7 @@ struct backend {
     struct list abandoned; /* struct abandoned: prompts that must still be taken out */
     int live_count;        /* slots in use */
     int claimed;           /* slots that this turn's claims will use */
+    uint64_t model;        /* that its last prompt was about (core/graph_fit.h); 0 = unknown */
     bool is_view_stale;
     int64_t draining_since;    /* wall clock; 0 = an operator has not stopped it */
     bool is_update_untold;     /* to those who listen: the line above has changed */
@@ -224,6 +226,8 @@ struct engine {
     struct list commands; /* of this turn, until the commit */
     struct list answered; /* of this turn, until done() */
     struct map *pinned;   /* waiting job id -> struct backend that it asks for */
+    struct map *fits;     /* waiting job id -> struct fit */
+    int fit_looks;        /* graphs that this turn may still look into */
     struct map *delayed;  /* waiting job id -> struct delay */
     struct fair_order *fair;
     int64_t next_deadline; /* wall clock; 0 = no waiting job has one */
@@ -326,6 +330,18 @@ void dispatch_put_waiting(struct engine *e, const struct waiting_job *job) ON_EN
 void dispatch_remove(struct engine *e, struct id job) ON_ENGINE;
 void dispatch_overdue(struct engine *e) ON_ENGINE;
 void dispatch_free(struct engine *e) ON_ENGINE;
+/* Prompts that it may still be given in this turn. */
+int dispatch_free_slots(const struct backend *b) ON_ENGINE;
+
+/* fit.c */
+void fits_begin_turn(struct engine *e) ON_ENGINE;
+/* The backend that the job goes to now, of those that have a free slot; NULL = it waits. `pinned` is the only one
+ * that it may go to, the engine itself for one that is not configured; NULL = any. */
+struct backend *fit_choose(struct engine *e, struct id job, void *pinned) ON_ENGINE;
+/* The backend will be given the job. */
+void fit_given(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
+void fit_forget(struct engine *e, struct id job) ON_ENGINE;
+void fits_free(struct engine *e) ON_ENGINE;
 
 /* backend.c */
 void backend_init(struct backend *b, struct engine *e, const struct backend_address *address)

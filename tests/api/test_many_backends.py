@@ -1,0 +1,137 @@
+"""Several ComfyUIs that do not have the same: who gets which job."""
+import pytest
+
+import graphs
+from sim import graph_image
+from stage import eventually
+
+TWO = {"left": {"step_ms": 0}, "right": {"step_ms": 0}}
+
+
+def until_known(stage):
+    """All have told what they have."""
+    for name in stage.sims:
+        stage.backend(lambda b: b["ws"]["connected"], name=name)
+    eventually(lambda: stage.gateway.json("GET", "/v1/models/loras"), lambda page: page["complete"])
+
+
+def know_anew(stage, folder, expected):
+    stage.gateway.request("POST", "/v1/templates/reload")
+    eventually(lambda: stage.gateway.json("GET", f"/v1/models/{folder}")["data"],
+               lambda data: {each["name"]: set(each["backends"]) for each in data} == expected)
+
+
+def with_checkpoint(name):
+    graph = graph_image(steps=1)
+    graph["4"]["inputs"]["ckpt_name"] = name
+    return graph
+
+
+def with_models(stage, **checkpoints):
+    until_known(stage)
+    expected = {}
+    for name, files in checkpoints.items():
+        stage.sims[name].models(checkpoints=files)
+        for file in files:
+            expected.setdefault(file, set()).add(name)
+    know_anew(stage, "checkpoints", expected)
+
+
+def test_a_job_goes_where_its_model_is(stages):
+    stage = stages(sims=TWO)
+    with_models(stage, left=["a.safetensors", "both.safetensors"], right=["b.safetensors", "both.safetensors"])
+    jobs = [stage.submit(with_checkpoint(f"{'ab'[i % 2]}.safetensors")) for i in range(12)]
+    ended = [stage.finish(job) for job in jobs]
+    assert [job["backend"] for job in ended] == ["left", "right"] * 6
+    assert all(job["attempt"] == 1 and job["warnings"] == [] for job in ended)
+
+
+def test_a_job_goes_where_its_node_is(stages):
+    stage = stages(sims=TWO)
+    until_known(stage)
+    stage.sims["left"].nodes(remove=["EmptyImage"])
+    # With the node goes a model, which shows when the answer is in use.
+    stage.sims["left"].models(checkpoints=["a.safetensors"])
+    stage.sims["right"].models(checkpoints=["b.safetensors"])
+    know_anew(stage, "checkpoints", {"a.safetensors": {"left"}, "b.safetensors": {"right"}})
+    jobs = [stage.submit(graphs.picture()) for _ in range(4)]
+    assert {stage.finish(job)["backend"] for job in jobs} == {"right"}
+
+
+def test_nobody_has_it(stages):
+    """All have told, and none has it: the job fails at once, in ComfyUI's words."""
+    stage = stages(sims=TWO)
+    with_models(stage, left=["a.safetensors"], right=["b.safetensors"])
+    job = stage.finish(stage.submit(with_checkpoint("c.safetensors")), "failed")
+    assert job["error"]["code"] == "missing_model"
+
+
+def test_who_has_it_is_away(stages):
+    """The job waits for it, says so, and holds up nobody behind it."""
+    stage = stages(sims=TWO)
+    with_models(stage, left=["a.safetensors"], right=["b.safetensors"])
+    stage.sims["right"].kill9()
+    stage.backend(lambda b: b["status"] == "down", name="right")
+    waiting = [stage.submit(with_checkpoint("b.safetensors")) for _ in range(3)]
+    assert stage.finish(stage.submit(with_checkpoint("a.safetensors")))["backend"] == "left"
+    for job in waiting:
+        seen = stage.until(job, lambda j: j["warnings"])
+        assert seen["status"] == "queued" and seen["backend"] is None and seen["attempt"] == 0
+        assert [each["code"] for each in seen["warnings"]] == ["waited_for_backend"]
+        assert '"b.safetensors" for "CheckpointLoaderSimple"' in seen["warnings"][0]["detail"]
+    stage.sims["right"].start()
+    stage.sims["right"].models(checkpoints=["b.safetensors"])
+    for job in waiting:
+        ended = stage.finish(job)
+        assert (ended["backend"], ended["attempt"], len(ended["warnings"])) == ("right", 1, 1)
+
+
+def test_a_name_goes_before_what_fits(stages):
+    """Who asks for a ComfyUI by its name is told by that one what it lacks."""
+    stage = stages(sims=TWO)
+    with_models(stage, left=["a.safetensors"], right=["b.safetensors"])
+    job = stage.finish(stage.submit(with_checkpoint("a.safetensors"), backend="right"), "failed")
+    assert (job["backend"], job["error"]["code"]) == ("right", "missing_model")
+
+
+def test_the_same_model_stays_where_it_is(stages):
+    """One after the other, so that both are idle each time: each keeps to its model."""
+    stage = stages(sims=TWO)
+    both = ["a.safetensors", "b.safetensors"]
+    with_models(stage, left=both, right=both)
+
+    def run(name):
+        return stage.finish(stage.submit(with_checkpoint(name)))["backend"]
+
+    assert [run("a.safetensors") for _ in range(3)] == ["left"] * 3
+    stage.gateway.request("POST", "/v1/backends/left/drain")
+    assert [run("b.safetensors") for _ in range(2)] == ["right"] * 2
+    stage.gateway.request("POST", "/v1/backends/left/resume")
+    assert [run(name) for name in both * 4] == ["left", "right"] * 4
+
+
+def test_many_that_wait_for_one_that_is_away(stages):
+    """They are looked into once, some in each turn, and those behind them run."""
+    stage = stages(sims=TWO)
+    with_models(stage, left=["a.safetensors"], right=["b.safetensors"])
+    stage.sims["right"].kill9()
+    stage.backend(lambda b: b["status"] == "down", name="right")
+    for _ in range(150):
+        stage.submit(with_checkpoint("b.safetensors"))
+    assert stage.finish(stage.submit(with_checkpoint("a.safetensors")))["backend"] == "left"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_that_die_are_enough(stages, count):
+    """Of several, a job that two have died under is given to none any more, until somebody asks for that."""
+    names = ["one", "two", "three"][:count]
+    stage = stages(sims={name: {} for name in names}, backend_lost_seconds=1, job_max_attempts=5)
+    until_known(stage)
+    job = stage.submit(graphs.steps(200, ms=50), max_attempts=5)
+    for _ in range(2):
+        running = stage.until(job, lambda j: j["status"] == "running", timeout=30)
+        stage.sims[running["backend"]].kill9()
+        stage.until(job, lambda j: j["status"] != "running", timeout=30)
+    ended = stage.finish(job, "failed", timeout=30)
+    assert (ended["error"]["code"], ended["attempt"]) == ("backend_lost", 2)
+    assert "lost twice" in ended["error"]["message"]
