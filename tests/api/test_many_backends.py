@@ -135,3 +135,32 @@ def test_two_that_die_are_enough(stages, count):
     ended = stage.finish(job, "failed", timeout=30)
     assert (ended["error"]["code"], ended["attempt"]) == ("backend_lost", 2)
     assert "lost twice" in ended["error"]["message"]
+
+
+def test_eight_share_the_work(stages):
+    """Each has its part and one socket, and runs nothing twice."""
+    names = [f"gpu{i}" for i in range(8)]
+    stage = stages(sims={name: {} for name in names}, backend_slots=1)
+    until_known(stage)
+    jobs = [stage.submit(graphs.steps(5, ms=40)) for _ in range(64)]
+    ended = [stage.finish(job, timeout=60) for job in jobs]
+    counts = [sum(job["backend"] == name for job in ended) for name in names]
+    assert sum(counts) == 64 and min(counts) >= 4, counts
+    assert stage.executions_by_job() == {job["id"]: 1 for job in jobs}
+    assert [sim.log()["ws_opened"] for sim in stage.sims.values()] == [1] * 8
+
+
+@pytest.mark.patient
+def test_some_of_eight_fail(stages):
+    """One is drained, one is killed, one hangs, each with work inside: every job comes to its end."""
+    names = [f"gpu{i}" for i in range(8)]
+    stage = stages(sims={name: {} for name in names}, backend_lost_seconds=1)
+    until_known(stage)
+    jobs = [stage.submit(graphs.steps(5, ms=60)) for _ in range(64)]
+    eventually(lambda: [stage.job(job)["status"] for job in jobs], lambda seen: seen.count("running") >= 6)
+    stage.gateway.request("POST", "/v1/backends/gpu0/drain")
+    stage.sims["gpu1"].kill9()
+    stage.sims["gpu2"].pause()
+    ended = [stage.finish(job, timeout=60) for job in jobs]
+    stage.sims["gpu2"].resume()
+    assert all(len(job["outputs"]) == 1 for job in ended)
