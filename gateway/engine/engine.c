@@ -123,6 +123,7 @@ void engine_free(struct engine *e)
         backend_clear(&e->backend[i]);
     }
     dispatch_free(e);
+    fits_free(e);
     events_free(e);
     leave_engine_role();
     free(e->backend);
@@ -135,7 +136,6 @@ void engine_free(struct engine *e)
     map_free(e->by_id);
     map_free(e->by_prompt);
     map_free(e->pinned);
-    fits_free(e);
     map_free(e->delayed);
     fair_order_free(e->fair);
     free(e);

@@ -21,7 +21,7 @@ from sim import Sim
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 300  # seconds, a build from nothing included
-NEEDED = ("demo", "packaging", "docs/examples", "CMakeLists.txt", "CMakePresets.json", "VERSION", "cmake", "gateway",
+NEEDED = ("demo", "packaging", "docs/examples", "docs/page", "CMakeLists.txt", "CMakePresets.json", "VERSION", "cmake", "gateway",
           "migrations", "schema", "tests", "discord-adapter", "templates", "dashboard")
 
 

@@ -469,9 +469,8 @@ def test_everything_at_once(chats):
         if n == 6:
             chat.fake.fault("drop", at="now")
             chat.fake.wait_ready()
-    delivered(chat, len(chat.jobs()), 90)
-    wait_for(lambda: len(chat.jobs()) == 12 or len(chat.fake.unanswered()) > 0)
-    delivered(chat, len(chat.jobs()), 60)
+    wait_for(lambda: len(chat.jobs()) == 12 or len(chat.fake.unanswered()) > 0, 60)
+    wait_for(lambda: set(states(chat)) == {"delivered"}, 120, "every delivery")
     texts = [message.text() for message in everywhere(chat, *channels)]
     for job in chat.jobs():
         prompt = job["input"]["prompt"]
