@@ -168,14 +168,19 @@ void backend_stall(struct backend *b, const char *reason)
     give_back(b, reason);
 }
 
+bool backend_is_lost(const struct backend *b)
+{
+    int64_t patience_ms = b->engine->config->backend_lost_seconds * 1000;
+
+    return b->status == BACKEND_DOWN && !b->is_known &&
+           clock_mono_ms() - b->since_mono_ms >= patience_ms;
+}
+
 /* One that stays away shall not keep jobs that another could run. */
 static void find_away(struct backend *b) ON_ENGINE;
 static void find_away(struct backend *b)
 {
-    int64_t patience_ms = b->engine->config->backend_lost_seconds * 1000;
-
-    if (b->live_count > 0 && b->status == BACKEND_DOWN && !b->is_known &&
-        clock_mono_ms() - b->since_mono_ms >= patience_ms) {
+    if (b->live_count > 0 && backend_is_lost(b)) {
         give_back(b, b->reason);
     }
 }

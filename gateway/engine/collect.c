@@ -241,7 +241,8 @@ static void later(struct collection *c, const char *why)
     int64_t pause = PAUSE_MIN_MS;
 
     c->tries++;
-    if (c->tries >= TRIES_MAX) {
+    /* A ComfyUI that hangs lets each try take long. */
+    if (c->tries >= TRIES_MAX || backend_is_lost(c->job->backend)) {
         missing(c, why);
         return;
     }

@@ -354,6 +354,8 @@ bool backend_is_open(const struct backend *b) ON_ENGINE;
  * then. */
 bool backend_hears(const struct live_job *j) ON_ENGINE;
 bool backend_takes_work(const struct backend *b) ON_ENGINE;
+/* It has been away for so long that its jobs are better run elsewhere. */
+bool backend_is_lost(const struct backend *b) ON_ENGINE;
 struct backend *backend_named(struct engine *e, const char *name) ON_ENGINE;
 void backend_set(struct backend *b, enum backend_status status, const char *fmt, ...)
     PRINTF_LIKE(3, 4) ON_ENGINE;

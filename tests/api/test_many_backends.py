@@ -164,3 +164,19 @@ def test_some_of_eight_fail(stages):
     ended = [stage.finish(job, timeout=60) for job in jobs]
     stage.sims["gpu2"].resume()
     assert all(len(job["outputs"]) == 1 for job in ended)
+
+
+@pytest.mark.once
+@pytest.mark.patient
+def test_an_output_is_not_awaited_for_long_from_one_that_hangs(stages):
+    """A fetch that hears nothing takes half a minute; then the job is run elsewhere, and not fetched for nine times more."""
+    stage = stages(sims={"gpu0": {}, "gpu1": {}}, backend_lost_seconds=1)
+    until_known(stage)
+    for sim in stage.sims.values():
+        sim.faults({"view_truncate": {"bytes": 10}})
+    job = stage.submit(graphs.picture())
+    first = stage.until(job, lambda seen: seen["phase"] == "collecting")["backend"]
+    stage.sims[first].pause()
+    next(sim for name, sim in stage.sims.items() if name != first).clear_faults()
+    ended = stage.finish(job, timeout=60)
+    assert ended["backend"] != first and ended["attempt"] == 2
