@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/key_options.h"
+#include "cli/migrate_options.h"
 #include "doctor/doctor.h"
 #include "engine/engine.h"
 #include "fetch/fetch.h"
@@ -26,6 +27,7 @@
 #include "http/signed_link.h"
 #include "keys_command.h"
 #include "library/template_set.h"
+#include "migrate_command.h"
 #include "webhook/courier.h"
 
 #define EXIT_USAGE  2
@@ -81,7 +83,8 @@ static enum errc load_settings(struct gateway *g, int argc, char **argv, struct 
     }
     log_setup(strcmp(g->config.log_format, "json") == 0 ? LOG_JSON : LOG_TEXT,
               level_of(g->config.log_level));
-    return backend_list_parse(g->config.backends, &g->backends, e);
+    rc = backend_list_parse(g->config.backends, &g->backends, e);
+    return rc == ERR_NONE ? backend_list_tag(&g->backends, g->config.backend_tags, e) : rc;
 }
 
 static enum errc open_store(struct gateway *g, struct err *e)
@@ -112,7 +115,9 @@ static enum errc open_blobs(struct gateway *g, struct err *e)
         .secret_key = setting_or(c->storage_secret_key, "AWS_SECRET_ACCESS_KEY"),
         .cache_bytes = c->storage_cache_mb << 20,
         .sweep_ms = c->storage_sweep_seconds * 1000,
-        .orphan_age_ms = c->storage_orphan_seconds * 1000};
+        .orphan_age_ms = c->storage_orphan_seconds * 1000,
+        .link_seconds = (int)c->storage_link_seconds,
+        .link_endpoint = c->storage_link_endpoint};
 
     return c->storage_url[0] != '\0' ? blobs_open_storage(c->data_dir, &storage, &g->blobs, e)
                                      : blobs_open(c->data_dir, &g->blobs, e);
@@ -302,7 +307,7 @@ static void look_around(struct gateway *g)
         metrics_set(g->metrics, METRIC_FILES, 0, files.files);
         metrics_set(g->metrics, METRIC_FILES_BYTES, 0, files.bytes);
     }
-    http_server_look_around(g->http);
+    http_server_look_around(g->http, files.is_whole ? files.bytes : 0);
 }
 
 /* For people who ask the service manager; said again when it has changed. */
@@ -409,22 +414,6 @@ static int serve(int argc, char **argv)
     return exit_code;
 }
 
-/* Brings the store to the newest schema and says so; serve does the same at its start. */
-static int migrate(int argc, char **argv)
-{
-    struct gateway g = {0};
-    struct err e = ERR_INIT;
-    int exit_code = EXIT_SUCCESS;
-
-    if (load_settings(&g, argc, argv, &e) != ERR_NONE || open_store(&g, &e) != ERR_NONE) {
-        exit_code = complain(&e);
-    } else {
-        (void)printf("The job store in %s is up to date.\n", g.config.data_dir);
-    }
-    stop(&g);
-    return exit_code;
-}
-
 static bool wants_help(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -439,6 +428,10 @@ static int serve_help(const char *verb)
 {
     if (strcmp(verb, "keys") == 0) {
         key_options_help(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(verb, "migrate") == 0) {
+        migrate_options_help(stdout);
         return EXIT_SUCCESS;
     }
     (void)printf("Usage: comfygate %s [--config FILE] [SETTING]...\n\nSettings:\n", verb);
@@ -462,5 +455,6 @@ int main(int argc, char **argv)
     if (strcmp(verb, "keys") == 0) {
         return keys_command(argc - 2, argv + 2);
     }
-    return strcmp(verb, "serve") == 0 ? serve(argc - 2, argv + 2) : migrate(argc - 2, argv + 2);
+    return strcmp(verb, "serve") == 0 ? serve(argc - 2, argv + 2)
+                                      : migrate_command(argc - 2, argv + 2);
 }

@@ -5,7 +5,7 @@
 # To compile comfygate and its tests.
 PACKAGES_BUILD=(
     gcc libc6-dev cmake ninja-build pkg-config python3 python3-yaml python3-markdown python3-pygments
-    libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev
+    libmicrohttpd-dev libwebsockets-dev libcurl4-openssl-dev libcjson-dev libsqlite3-dev libpq-dev
     libsodium-dev libinih-dev libsystemd-dev libcmocka-dev
     libpng-dev libjpeg62-turbo-dev libwebp-dev libgif-dev libseccomp-dev
 )
@@ -18,13 +18,13 @@ PACKAGES_CHECK=(
     python3-discord python3-nacl
     zsh fish mandoc systemd systemd-container debootstrap dpkg-dev file buildah
     chromium chromium-driver python3-selenium fonts-dejavu-core nodejs
-    prometheus
+    prometheus postgresql-15 python3-psycopg2
 )
 # What ./bench needs beside them.
 PACKAGES_BENCH=(wrk python3-jsonschema)
 # What a built comfygate needs to run (the Dockerfile's last stage).
 PACKAGES_RUNTIME=(
-    libmicrohttpd12 libwebsockets17 libcurl4 libcjson1 libsqlite3-0 libsodium23 libinih1
+    libmicrohttpd12 libwebsockets17 libcurl4 libcjson1 libsqlite3-0 libpq5 libsodium23 libinih1
     libpng16-16 libjpeg62-turbo libwebp7 libwebpdemux2 libgif7 libseccomp2 libsystemd0
     ca-certificates
 )
@@ -56,6 +56,23 @@ leave_services_off() {
     done
 }
 
+# PostgreSQL would make a database cluster and start it as it is installed. The tests make their own.
+leave_clusters_out() {
+    local conf=/etc/postgresql-common/createcluster.conf
+    case " $* " in
+    *" postgresql-15 "*) ;;
+    *) return 0 ;;
+    esac
+    if [ ! -e "$conf" ]; then
+        apt_install postgresql-common && "${as_root[@]}" sed -i 's/^#\?create_main_cluster *=.*/create_main_cluster = false/' "$conf"
+    fi
+}
+
+apt_install() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 install --no-install-recommends "$@"
+}
+
 # Installs what is missing of its arguments; asks sudo for it when we are not root.
 install_packages() {
     local missing log as_root=()
@@ -79,8 +96,7 @@ install_packages() {
     echo "Installing ${missing[*]} ..."
     log=$(mktemp)
     if ! { "${as_root[@]}" apt-get -q -o Acquire::Retries=3 update && leave_services_off "${missing[@]}" &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
-            -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+        leave_clusters_out "${missing[@]}" && apt_install "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
         echo "apt-get has failed; the end of what it said is:" >&2
         tail -n 20 "$log" | sed 's/^/  | /' >&2
         rm -f "$log"

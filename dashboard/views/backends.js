@@ -36,7 +36,7 @@ const Facts = ({ server }) => html`<dl class="facts">
 
 function Server({ server, isBusy, onDrain, onResume }) {
   const [word, kind] = WORDS[server.status];
-  return html`<li class="card"><div class="server-head"><h3>${server.name}</h3><span class="status status-${kind}">${word}</span>
+  return html`<li class="card"><div class="server-head"><h3>${server.name}</h3>${server.tags.map((tag) => html`<span class="tag" key=${tag}>${tag}</span>`)}<span class="status status-${kind}">${word}</span>
       ${server.draining && server.status !== "draining" && html`<span class="status status-expired">Drained</span>`}
       ${server.draining ? html`<button type="button" data-needs="backends:write" disabled=${isBusy} aria-label=${`Resume ${server.name}`} onClick=${onResume}><${Icon} name="play" /> Resume</button>`
         : html`<button type="button" data-needs="backends:write" disabled=${isBusy} aria-label=${`Drain ${server.name}`} onClick=${onDrain}><${Icon} name="pause" /> Drain</button>`}</div>

@@ -283,7 +283,8 @@ static void on_content(void *arg, const struct comfygate_result *result)
 
 static void fetch_file(struct delivery *d, const cJSON *output)
 {
-    AUTO(free_ptr) char *path = xasprintf("/v1/outputs/%s/content", read_text(output, "id"));
+    AUTO(free_ptr)
+    char *path = xasprintf("/v1/outputs/%s/content?redirect=0", read_text(output, "id"));
     int64_t size = read_int(output, "size_bytes", INT64_MAX);
 
     if (size > room_for_file(d)) {

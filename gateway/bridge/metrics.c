@@ -80,6 +80,7 @@ enum label {
     LABEL_RESULT,
     LABEL_ROUTE,
     LABEL_CLASS,
+    LABEL_RATE,
     LABEL_VERSION,
     LABEL_COUNT
 };
@@ -103,16 +104,19 @@ static const char *const LABEL_NAME[LABEL_COUNT] = {
     [LABEL_BACKEND] = "backend", [LABEL_TEMPLATE] = "template", [LABEL_OPEN] = "status",
     [LABEL_ENDED] = "status",    [LABEL_ERROR] = "code",        [LABEL_CALL] = "kind",
     [LABEL_RESULT] = "result",   [LABEL_ROUTE] = NULL,          [LABEL_CLASS] = "code",
-    [LABEL_VERSION] = "version",
+    [LABEL_RATE] = "limit",      [LABEL_VERSION] = "version",
 };
 
 static const char *const CALL_WORD[] = {
     [CALL_QUEUE] = "queue", [CALL_HISTORY] = "history", [CALL_SYSTEM] = "system",
     [CALL_NODES] = "nodes", [CALL_PROMPT] = "prompt",   [CALL_UPLOAD] = "upload",
-    [CALL_VIEW] = "view",   [CALL_STOP] = "stop",
+    [CALL_VIEW] = "view",   [CALL_STOP] = "stop",       [CALL_FREE] = "free",
 };
 static const char *const RESULT_WORD[] = {
     [RESULT_OK] = "ok", [RESULT_REFUSED] = "refused", [RESULT_FAILED] = "failed"};
+static const char *const RATE_WORD[] = {[LIMIT_REQUESTS] = "requests",
+                                        [LIMIT_SUBMISSIONS] = "submissions",
+                                        [LIMIT_WRONG_KEYS] = "wrong_keys"};
 /* The first are no answers yet. */
 static const char *const CLASS_WORD[CLASSES] = {NULL, "2xx", "3xx", "4xx", "5xx"};
 
@@ -152,6 +156,8 @@ static size_t label_size(const struct metrics *m, enum label label)
         return m->route_count;
     case LABEL_CLASS:
         return CLASSES;
+    case LABEL_RATE:
+        return COUNT_OF(RATE_WORD);
     case LABEL_NONE:
     case LABEL_VERSION:
     case LABEL_COUNT:
@@ -190,6 +196,8 @@ static const char *label_word(const struct metrics *m, enum label label, size_t 
         return m->route[i];
     case LABEL_CLASS:
         return CLASS_WORD[i];
+    case LABEL_RATE:
+        return RATE_WORD[i];
     case LABEL_VERSION:
         return comfygate_version();
     case LABEL_NONE:

@@ -39,9 +39,13 @@ enum metrics_call {
     CALL_UPLOAD,
     CALL_VIEW,
     CALL_STOP,
+    CALL_FREE,
 };
 /* Values of their label `result`. */
 enum metrics_result { RESULT_OK, RESULT_REFUSED, RESULT_FAILED };
+
+/* Values of the label `limit` of requests that were one too many. */
+enum metrics_limit { LIMIT_REQUESTS, LIMIT_SUBMISSIONS, LIMIT_WRONG_KEYS };
 
 /* Of status codes; the index is the first digit less one. */
 #define METRICS_CLASSES 5

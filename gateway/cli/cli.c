@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "cli/doctor_options.h"
 #include "cli/key_options.h"
+#include "cli/migrate_options.h"
 #include "cli/problem.h"
 #include "cli/verbs.h"
 
@@ -25,7 +26,8 @@
 
 static const struct verb verbs[] = {
     {"serve", "[FLAG...]", "run the gateway", NULL, NULL},
-    {"migrate", "[FLAG...]", "bring the store to this version's form, without serving", NULL, NULL},
+    {"migrate", "[FLAG...]", "bring the store to this version's form, or copy it into another",
+     NULL, NULL},
     {"keys", KEY_PARTS " [NAME] [FLAG...]", "make, list and revoke keys of the API", NULL, NULL},
     {"doctor", "[FLAG...]", "say what is wrong with a set-up, and what to do", NULL, NULL},
     {"submit", "TEMPLATE [FLAG...]", "send a job, and with --wait see it through",
@@ -384,6 +386,8 @@ static void complete_verbs(struct cli *cli, struct buf *names)
                             verbs[i].summary);
             if (is_keys) {
                 key_options_complete(cli->completion);
+            } else if (strcmp(verbs[i].name, "migrate") == 0) {
+                migrate_options_complete(cli->completion);
             } else if (strcmp(verbs[i].name, "doctor") == 0) {
                 doctor_options_complete(cli->completion);
             }

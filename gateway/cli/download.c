@@ -131,7 +131,7 @@ static int fetch(struct cli *cli, const cJSON *output, struct transfer *t)
     const char *name = member_text(output, "name");
 
     /* Made from the id, so that no answer can send us, and the API key, to another place. */
-    buf_appendf(&path, "/v1/outputs/%s/content", member_text(output, "id"));
+    buf_appendf(&path, "/v1/outputs/%s/content?redirect=0", member_text(output, "id"));
     request.path = buf_str(&path);
     for (int attempt = 0; attempt < TRIES && !terminal_is_interrupted(); attempt++) {
         (void)poll(NULL, 0, TRY_PAUSE_MS * attempt);

@@ -85,45 +85,6 @@ void key_options_complete(struct completion *c)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The row that a word such as --role or --role=user is of; NULL = it is a setting. */
-static const struct option_row *row_of(const struct option_row *rows, const char *word)
-{
-    for (; rows->name != NULL; rows++) {
-        size_t len = strlen(rows->name);
-
-        if (strncmp(word, "--", 2) == 0 && strncmp(word + 2, rows->name, len) == 0 &&
-            (word[2 + len] == '\0' || word[2 + len] == '=')) {
-            return rows;
-        }
-    }
-    return NULL;
-}
-
-struct split {
-    char **own;
-    int own_count;
-    struct key_options *o;
-};
-
-/* Takes the word, and the one behind it when that is its value. Gives how many. */
-static int take(struct split *s, const struct option_row *rows, int left, char **word)
-{
-    const struct option_row *row = row_of(rows, *word);
-    bool is_setting = row == NULL && strncmp(*word, "--", 2) == 0;
-    bool has_value =
-        strchr(*word, '=') == NULL && (is_setting || (row != NULL && row->kind != OPTION_FLAG));
-    int count = has_value && left > 1 ? 2 : 1;
-
-    for (int i = 0; i < count; i++) {
-        if (is_setting) {
-            s->o->settings[s->o->settings_count++] = word[i];
-        } else {
-            s->own[s->own_count++] = word[i];
-        }
-    }
-    return count;
-}
-
 static enum errc check_part(const struct key_options *o, struct err *e)
 {
     bool is_create = o->part != NULL && strcmp(o->part, "create") == 0;
@@ -162,16 +123,15 @@ enum errc key_options_read(struct key_options *o, int argc, char **argv, struct 
 {
     static const struct option_row none[] = {{.name = NULL}};
     AUTO(words_clear) struct words operands = {0};
-    AUTO(free_ptr) char **own = xcalloc((size_t)argc + 1, sizeof *own);
-    struct split s = {.own = own, .o = o};
+    AUTO(options_parted_clear) struct options_parted parted = {0};
     struct option_row rows[ROW_COUNT];
 
-    *o = (struct key_options){.settings = xcalloc((size_t)argc + 1, sizeof *o->settings)};
+    *o = (struct key_options){.part = NULL};
     rows_of(o, rows);
-    for (int i = 0; i < argc;) {
-        i += take(&s, rows, argc - i, argv + i);
-    }
-    if (options_parse(rows, none, s.own_count, own, &operands, e) < 0) {
+    options_part(&parted, rows, argc, argv);
+    o->settings = take_ptr(&parted.settings);
+    o->settings_count = parted.settings_count;
+    if (options_parse(rows, none, parted.own_count, parted.own, &operands, e) < 0) {
         e->code = ERR_INVALID_PARAMETER;
         return e->code;
     }

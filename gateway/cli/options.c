@@ -167,3 +167,54 @@ void options_print(FILE *out, const struct option_row *rows)
                       left.len >= HELP_COLUMN - 2 ? "  " : "", rows->doc);
     }
 }
+
+/* ---- settings beside them -------------------------------------------------------------------- */
+
+/* The row that a word such as --role or --role=user is of; NULL = none. */
+static const struct option_row *row_of(const struct option_row *rows, const char *word)
+{
+    for (; rows->name != NULL; rows++) {
+        size_t len = strlen(rows->name);
+
+        if (strncmp(word, "--", 2) == 0 && strncmp(word + 2, rows->name, len) == 0 &&
+            (word[2 + len] == '\0' || word[2 + len] == '=')) {
+            return rows;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the word, and the one behind it when that is its value. Gives how many. */
+static int part_word(struct options_parted *p, const struct option_row *rows, int left, char **word)
+{
+    const struct option_row *row = row_of(rows, *word);
+    bool is_setting = row == NULL && strncmp(*word, "--", 2) == 0;
+    bool has_value =
+        strchr(*word, '=') == NULL && (is_setting || (row != NULL && row->kind != OPTION_FLAG));
+    int count = has_value && left > 1 ? 2 : 1;
+
+    for (int i = 0; i < count; i++) {
+        if (is_setting) {
+            p->settings[p->settings_count++] = word[i];
+        } else {
+            p->own[p->own_count++] = word[i];
+        }
+    }
+    return count;
+}
+
+void options_part(struct options_parted *out, const struct option_row *rows, int argc, char **argv)
+{
+    *out = (struct options_parted){.own = xcalloc((size_t)argc + 1, sizeof *out->own),
+                                   .settings = xcalloc((size_t)argc + 1, sizeof *out->settings)};
+    for (int i = 0; i < argc;) {
+        i += part_word(out, rows, argc - i, argv + i);
+    }
+}
+
+void options_parted_clear(struct options_parted *p)
+{
+    free((void *)p->own);
+    free((void *)p->settings);
+    *p = (struct options_parted){.own = NULL};
+}

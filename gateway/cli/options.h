@@ -67,6 +67,17 @@ struct option_row {
  * detail is a sentence for the user. */
 int options_parse(const struct option_row *own, const struct option_row *global, int argc,
                   char **argv, struct words *operands, struct err *e) MUST_CHECK;
+/* Words of a command line that has settings beside its own flags, each in their order. */
+struct options_parted {
+    char **own; /* flags of the rows, and operands */
+    int own_count;
+    char **settings; /* all other flags, as config_load takes them */
+    int settings_count;
+};
+/* The words stay argv's. */
+void options_part(struct options_parted *out, const struct option_row *rows, int argc, char **argv);
+void options_parted_clear(struct options_parted *p); /* for AUTO */
+
 void options_print(FILE *out, const struct option_row *rows);
 
 #endif

@@ -10,7 +10,8 @@
 
 #define NAME_MAX_LEN 63
 #define URL_MAX_LEN  1024 /* leaves room for the longest path that is put behind it */
-#define SHOWN        80   /* characters of a faulty part that a message repeats */
+#define TAG_MARK     "tag:"
+#define SHOWN        80 /* characters of a faulty part that a message repeats */
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -231,14 +232,118 @@ enum errc backend_list_parse(const char *text, struct backend_list *out, struct 
     return ERR_NONE;
 }
 
+/* ---- tags ------------------------------------------------------------------------------------- */
+
+static void clear_tags(struct backend_address *item)
+{
+    for (size_t i = 0; i < item->tag_count; i++) {
+        free(item->tag[i]);
+    }
+    free(item->tag);
+    item->tag = NULL;
+    item->tag_count = 0;
+}
+
+static bool bears(const struct backend_address *backend, struct span tag)
+{
+    for (size_t i = 0; i < backend->tag_count; i++) {
+        if (span_eq(span_of(backend->tag[i]), tag)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum errc add_tag(struct backend_address *item, struct span tag, struct err *e)
+{
+    if (!is_name(tag)) {
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "backend.tags: \"%.*s\" of \"%s\" is not a tag of 1 to 63 characters a-z, "
+                       "0-9, - and _, the first a letter or digit.",
+                       shown(tag), tag.ptr, item->name);
+    }
+    if (item->tag_count == BACKEND_TAGS_MAX) {
+        return err_set(e, ERR_INVALID_PARAMETER, "backend.tags: \"%s\" has more than %d.",
+                       item->name, BACKEND_TAGS_MAX);
+    }
+    if (!bears(item, tag)) {
+        item->tag[item->tag_count++] = xstrndup(tag.ptr, tag.len);
+    }
+    return ERR_NONE;
+}
+
+static enum errc tag_one(struct backend_list *list, struct span part, struct err *e)
+{
+    struct span tags = part;
+    struct span name = trim(cut(&tags, '='));
+    struct backend_address *item = NULL;
+    enum errc rc = ERR_NONE;
+
+    for (size_t i = 0; i < list->count && item == NULL; i++) {
+        item = span_eq(span_of(list->item[i].name), name) ? &list->item[i] : NULL;
+    }
+    if (item == NULL || item->tag != NULL) {
+        return err_set(e, ERR_INVALID_PARAMETER, "backend.tags: \"%.*s\" %s.", shown(name),
+                       name.ptr,
+                       item != NULL ? "is given more than once" : "is not a name of `backends`");
+    }
+    item->tag = xcalloc(BACKEND_TAGS_MAX, sizeof *item->tag);
+    do {
+        rc = add_tag(item, trim(cut(&tags, '+')), e);
+    } while (rc == ERR_NONE && tags.len > 0);
+    return rc;
+}
+
+enum errc backend_list_tag(struct backend_list *list, const char *text, struct err *e)
+{
+    struct span rest = trim(span_of(text));
+    enum errc rc = ERR_NONE;
+
+    while (rest.len > 0 && rc == ERR_NONE) {
+        rc = tag_one(list, trim(cut(&rest, ',')), e);
+    }
+    for (size_t i = 0; i < list->count && rc != ERR_NONE; i++) {
+        clear_tags(&list->item[i]);
+    }
+    return rc;
+}
+
+bool backend_is_wanted(const struct backend_address *backend, const char *wanted)
+{
+    struct span rest = span_of(wanted);
+    bool is_wanted = true;
+
+    if (wanted == NULL || strncmp(wanted, TAG_MARK, strlen(TAG_MARK)) != 0) {
+        return wanted == NULL || strcmp(backend->name, wanted) == 0;
+    }
+    rest = span_of(wanted + strlen(TAG_MARK));
+    do {
+        is_wanted = bears(backend, cut(&rest, '+'));
+    } while (is_wanted && rest.len > 0);
+    return is_wanted;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
 void backend_list_clear(struct backend_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
+        clear_tags(&list->item[i]);
         free(list->item[i].name);
         free(list->item[i].url);
     }
     free(list->item);
     *list = (struct backend_list){NULL, 0};
+}
+
+bool backend_list_has(const struct backend_list *list, const char *wanted)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (backend_is_wanted(&list->item[i], wanted)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const struct backend_address *backend_list_find(const struct backend_list *list, const char *name)

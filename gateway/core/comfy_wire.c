@@ -151,6 +151,22 @@ static bool is_out_of_memory(const struct json_doc *doc, json_ref type, json_ref
            wire_contains(doc, message, "Allocation on device");
 }
 
+/* What CUDA and HIP say of themselves, rarely of the graph. Often nothing runs on the device any more until ComfyUI is restarted. */
+static bool is_device_failure(const struct json_doc *doc, json_ref type, json_ref message)
+{
+    return wire_contains(doc, type, "AcceleratorError") ||
+           wire_contains(doc, message, "CUDA error") || wire_contains(doc, message, "HIP error");
+}
+
+static enum job_errc cause_of(const struct json_doc *doc, json_ref type, json_ref message)
+{
+    if (is_out_of_memory(doc, type, message)) {
+        return JOB_ERR_OUT_OF_MEMORY;
+    }
+    return is_device_failure(doc, type, message) ? JOB_ERR_BACKEND_LOST
+                                                 : JOB_ERR_NODE_EXECUTION_ERROR;
+}
+
 bool wire_execution_error(const struct json_doc *doc, json_ref data, struct job_error *out)
 {
     json_ref type = json_get(doc, data, "exception_type");
@@ -166,10 +182,7 @@ bool wire_execution_error(const struct json_doc *doc, json_ref data, struct job_
         free_ptr(&words);
         words = wire_text(doc, type, JSON_NONE); /* NotImplementedError comes without a message */
     }
-    wire_blame(out,
-               is_out_of_memory(doc, type, message) ? JOB_ERR_OUT_OF_MEMORY
-                                                    : JOB_ERR_NODE_EXECUTION_ERROR,
-               node, class,
+    wire_blame(out, cause_of(doc, type, message), node, class,
                words != NULL ? span_of(words) : SPAN_LIT("The node failed without a message."));
     return true;
 }

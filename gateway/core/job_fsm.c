@@ -232,6 +232,17 @@ static unsigned on_collected(struct job_row *row, const struct job_event *ev)
     return end_as(row, JOB_SUCCEEDED, ev->now);
 }
 
+static unsigned try_without_memory(struct job_row *row, const struct job_event *ev)
+{
+    unsigned effects = try_again(row, ev, ev->error);
+
+    if ((effects & FX_REQUEUE) != 0) {
+        job_warn(row, "out_of_memory",
+                 "The first attempt ran out of memory; the job was tried again.");
+    }
+    return effects;
+}
+
 static unsigned on_failed(struct job_row *row, const struct job_event *ev)
 {
     if (!is_inside(row)) {
@@ -240,9 +251,13 @@ static unsigned on_failed(struct job_row *row, const struct job_event *ev)
     if (row->started_at == 0) {
         row->started_at = ev->now;
     }
-    /* Memory may be free again in a moment; every other error of a node would come again. */
-    if (ev->error->code == JOB_ERR_OUT_OF_MEMORY && row->attempt == 1) {
+    if (ev->error->code == JOB_ERR_BACKEND_LOST) { /* its device has failed */
+        row->deaths++;
         return try_again(row, ev, ev->error);
+    }
+    /* Elsewhere, or in a moment, there may be memory; every other error of a node would come again. */
+    if (ev->error->code == JOB_ERR_OUT_OF_MEMORY && row->attempt == 1) {
+        return try_without_memory(row, ev);
     }
     return fail(row, ev->error, ev->now);
 }

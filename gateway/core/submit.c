@@ -9,7 +9,7 @@
 #include "core/submit_read.h"
 #include "core/webhook.h"
 
-#define BACKEND_MAX  64
+#define BACKEND_MAX  256
 #define TEMPLATE_MAX 64
 #define SECONDS_MAX  604800
 #define ATTEMPTS_MAX 5

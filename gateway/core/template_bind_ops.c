@@ -16,10 +16,11 @@ static bool begins(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Whether a URL may be fetched is for the resolver to say. */
 static bool is_reference(const char *text)
 {
     return begins(text, "asset:") || begins(text, "output:") || begins(text, "https://") ||
-           (begins(text, "data:") && strstr(text, ";base64,") != NULL);
+           begins(text, "http://") || (begins(text, "data:") && strstr(text, ";base64,") != NULL);
 }
 
 static void keep_reference(struct template_bound *out, const char *reference)

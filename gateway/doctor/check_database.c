@@ -24,6 +24,14 @@ static void tell_keys(struct doctor *d, const struct store_findings *found)
     }
 }
 
+static const char *state_of(const struct store_findings *found)
+{
+    if (found->is_served) {
+        return "its server answers";
+    }
+    return found->is_partly_seen ? "sound as far as 10 s of looking went" : "sound";
+}
+
 void check_database(struct doctor *d)
 {
     AUTO(free_ptr)
@@ -42,10 +50,6 @@ void check_database(struct doctor *d)
             "%.*s", (int)strcspn(e.detail, "\n") - 1, e.detail);
         return;
     }
-    if (!found.is_known) {
-        report_ok(&d->report, "it is no file, and was not looked into");
-        return;
-    }
     if (found.fault[0] != '\0') {
         report_wrong(
             &d->report,
@@ -56,13 +60,10 @@ void check_database(struct doctor *d)
     if (!found.is_there) {
         report_ok(&d->report, "it is made at the first start");
     } else if (found.behind > 0) {
-        report_ok(&d->report,
-                  "sound; the next start brings it to this version's form (%d migrations)",
-                  found.behind);
+        report_ok(&d->report, "%s; the next start brings it to this version's form (%d migrations)",
+                  state_of(&found), found.behind);
     } else {
-        report_ok(&d->report, "%s, with %lld jobs",
-                  found.is_partly_seen ? "sound as far as 10 s of looking went" : "sound",
-                  (long long)found.jobs);
+        report_ok(&d->report, "%s, with %lld jobs", state_of(&found), (long long)found.jobs);
     }
     tell_keys(d, &found);
 }

@@ -25,7 +25,11 @@ static enum errc load(struct doctor *d, int argc, char **argv, struct err *e)
         return rc;
     }
     rc = backend_list_parse(d->config.backends, &d->backends, e);
+    if (rc == ERR_NONE) {
+        rc = backend_list_tag(&d->backends, d->config.backend_tags, e);
+    }
     if (rc != ERR_NONE) {
+        backend_list_clear(&d->backends);
         config_clear(&d->config);
     }
     return rc;
@@ -68,6 +72,7 @@ static void look(struct doctor *d)
     d->nodes = xcalloc(d->backends.count, sizeof(struct node_info *));
     check_port(d);
     check_database(d);
+    check_storage(d);
     check_backends(d);
     check_templates(d);
     for (size_t i = 0; i < d->backends.count; i++) {

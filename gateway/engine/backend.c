@@ -131,13 +131,15 @@ void backend_lost(struct backend *b, const char *reason)
 
 void backend_hold(struct backend *b, const char *reason)
 {
-    int64_t pause = 0;
-
     b->holds++;
-    pause = backend_pause(b, b->holds);
-    b->hold_until_mono_ms = clock_mono_ms() + pause;
+    backend_rest(b, backend_pause(b, b->holds), reason);
+}
+
+void backend_rest(struct backend *b, int64_t pause_ms, const char *reason)
+{
+    b->hold_until_mono_ms = clock_mono_ms() + pause_ms;
     backend_set(b, BACKEND_DOWN, "%s", reason);
-    look_soon(b, pause + 1); /* it is up again when a look after that says so */
+    look_soon(b, pause_ms + 1); /* it is up again when a look after that says so */
 }
 
 /* The attempts that are inside it are void; what is only being fetched is left to its own retries. */

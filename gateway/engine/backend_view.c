@@ -32,6 +32,15 @@ static void count_jobs(const struct backend *b, int *running, int *inside)
     }
 }
 
+static void write_tags(struct json_out *o, const struct backend_address *address)
+{
+    jo_arr(o, "tags");
+    for (size_t i = 0; i < address->tag_count; i++) {
+        jo_str(o, NULL, address->tag[i]);
+    }
+    jo_end(o);
+}
+
 /* Those that it works on first, as the list of live jobs has them. */
 static void write_jobs(struct json_out *o, const struct backend *b) ON_ENGINE;
 static void write_jobs(struct json_out *o, const struct backend *b)
@@ -75,6 +84,7 @@ static void write_backend(struct json_out *o, const struct backend *b)
     jo_obj(o, NULL);
     jo_str(o, "name", b->address->name);
     jo_str(o, "url", b->address->url);
+    write_tags(o, b->address);
     backend_state_json(o, &state);
     jo_str(o, "version", b->info.version);
     jo_obj(o, "ws");

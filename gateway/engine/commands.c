@@ -127,6 +127,11 @@ static void submit(struct engine *e, struct cmd *c)
 {
     if (hub_queue_length(e->hub) >= e->config->queue_max_jobs) {
         refuse(c, ERR_QUEUE_FULL, "Too many jobs are waiting already.");
+    } else if (!shares_admit(e->shares, c->submit.row->owner)) {
+        refuse(c, ERR_QUOTA_EXCEEDED,
+               "As many jobs of this key wait as queue_max_jobs_per_key allows; submit more when "
+               "some of "
+               "them have begun.");
     }
 }
 
@@ -146,6 +151,7 @@ void commands_collect(struct engine *e)
     struct list fresh;
 
     list_init(&fresh);
+    shares_begin_arrivals(e->shares);
     /* What is left there wakes nobody: its push has. */
     e->has_more_work |= inbox_take(e->inbox, &fresh, COMMANDS_PER_TURN) == COMMANDS_PER_TURN;
     list_each(node, next, &fresh) {
@@ -357,6 +363,17 @@ enum st commands_write(struct engine *e)
         }
     }
     return ST_OK;
+}
+
+void commands_unwrite(struct engine *e)
+{
+    list_each(node, next, &e->commands) {
+        struct cmd *c = container_of(node, struct cmd, node);
+
+        c->is_replay = false;
+        c->is_known = false;
+        asset_clear(&c->known);
+    }
 }
 
 /* ---- after it -------------------------------------------------------------------------------- */

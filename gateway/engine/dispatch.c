@@ -2,8 +2,8 @@
  *
  * Where to: engine/fit.c. Order: as the queue has it, by priority, then by turns of those who submit (core/fair_order.h). A job that asks for a
  * backend is passed over until that one has a slot; a job in its pause before
- * another attempt is passed over until the pause is over. Neither holds up
- * those behind it.
+ * another attempt is passed over until the pause is over; one whose key has as many inside as it may is passed over until
+ * one of those is done. None holds up those behind it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +15,17 @@
 #include "base/mem.h"
 #include "engine/internal.h"
 
-/* Jobs looked at in one turn: the cost of a long queue for a backend that is away. */
+/* Jobs looked at in one turn: the cost of a long queue for a backend that is away. The next turn goes on behind them. */
 #define SCAN_MAX     4096
 #define SCAN_STEP    64
 #define OVERDUE_STEP 200
 
 struct delay {
     int64_t not_before_at;
+};
+
+struct pin {
+    uint64_t backends; /* a bit for each */
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
@@ -69,8 +73,9 @@ static void put(struct engine *e, const struct waiting_job *job, int64_t start)
 {
     struct delay *delay = NULL;
 
+    shares_put(e->shares, job->id, job->owner);
     free(map_remove(e->delayed, job->id.text));
-    (void)map_remove(e->pinned, job->id.text);
+    free(map_remove(e->pinned, job->id.text));
     hub_queue_put(e->hub, job->id, job->priority, start, false);
     e->has_more_work = true;
     if (job->not_before_at > 0) {
@@ -79,10 +84,11 @@ static void put(struct engine *e, const struct waiting_job *job, int64_t start)
         map_put(e->delayed, job->id.text, delay);
     }
     if (job->wanted_backend != NULL) {
-        struct backend *wanted = backend_named(e, job->wanted_backend);
+        struct pin *pin = xcalloc(1, sizeof *pin);
 
-        /* One that is not configured is waited for: it may come back with the next start. */
-        map_put(e->pinned, job->id.text, wanted != NULL ? (void *)wanted : (void *)e);
+        /* None when that is not configured: it is waited for, and may come back with the next start. */
+        pin->backends = fit_wanted(e, job->wanted_backend);
+        map_put(e->pinned, job->id.text, pin);
     }
     if (job->deadline_at > 0 && (e->next_deadline == 0 || job->deadline_at < e->next_deadline)) {
         e->next_deadline = job->deadline_at;
@@ -95,7 +101,8 @@ void dispatch_put(struct engine *e, const struct job_row *row)
                               .priority = row->priority,
                               .not_before_at = row->not_before_at,
                               .deadline_at = row->deadline_at,
-                              .wanted_backend = row->wanted_backend};
+                              .wanted_backend = row->wanted_backend,
+                              .owner = row->owner};
     int64_t start = 0; /* also of one that is inside a ComfyUI, and so will be the next again */
 
     if (!hub_queue_start(e->hub, row->id, &start)) {
@@ -115,12 +122,13 @@ void dispatch_put_waiting(struct engine *e, const struct waiting_job *job)
 void dispatch_remove(struct engine *e, struct id job)
 {
     hub_queue_remove(e->hub, job);
+    shares_remove(e->shares, job);
     free(map_remove(e->delayed, job.text));
-    (void)map_remove(e->pinned, job.text);
+    free(map_remove(e->pinned, job.text));
     fit_forget(e, job);
 }
 
-static void free_delay(void *arg, const char *key, void *value)
+static void free_value(void *arg, const char *key, void *value)
 {
     (void)arg;
     (void)key;
@@ -129,14 +137,16 @@ static void free_delay(void *arg, const char *key, void *value)
 
 void dispatch_free(struct engine *e)
 {
-    map_each(e->delayed, free_delay, NULL);
+    map_each(e->delayed, free_value, NULL);
+    map_each(e->pinned, free_value, NULL);
 }
 
 int dispatch_free_slots(const struct backend *b)
 {
-    return backend_takes_work(b)
-               ? (int)b->engine->config->backend_slots - b->live_count - b->claimed
-               : 0;
+    int slots = trouble_is_suspect(b) ? 1 : (int)b->engine->config->backend_slots;
+    int inside = b->live_count + b->claimed;
+
+    return backend_takes_work(b) && inside < slots ? slots - inside : 0;
 }
 
 static bool is_delayed(struct engine *e, struct id job, int64_t now) ON_ENGINE;
@@ -150,7 +160,11 @@ static bool is_delayed(struct engine *e, struct id job, int64_t now)
 static struct backend *choose(struct engine *e, struct id job, int64_t now) ON_ENGINE;
 static struct backend *choose(struct engine *e, struct id job, int64_t now)
 {
-    return is_delayed(e, job, now) ? NULL : fit_choose(e, job, map_get(e->pinned, job.text));
+    const struct pin *pin = map_get(e->pinned, job.text);
+
+    return is_delayed(e, job, now) || !shares_may_begin(e->shares, job)
+               ? NULL
+               : fit_choose(e, job, pin != NULL ? pin->backends : FIT_ANY);
 }
 
 static void claim(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
@@ -181,6 +195,7 @@ static void claim(struct engine *e, struct id job, struct backend *b)
     /* After the event: the attempt's number and prompt are part of the file prefix. */
     if (jobs_load_graph(e, j)) {
         b->claimed++;
+        shares_inside(e->shares, j->row.owner);
         fit_given(e, job, b);
     } else {
         log_error("graph_unreadable", LOG_JOB(&j->row), LOG_S("reason", store_reason()));
@@ -199,19 +214,27 @@ static bool any_free_slot(const struct engine *e)
     return false;
 }
 
-void dispatch_waiting(struct engine *e)
+static void count_inside(struct engine *e) ON_ENGINE;
+static void count_inside(struct engine *e)
 {
-    int64_t now = clock_wall_ms();
-    struct id candidate[SCAN_STEP];
+    shares_begin_turn(e->shares);
+    list_each(node, next, &e->live) {
+        const struct live_job *j = container_of(node, struct live_job, in_engine);
 
-    for (size_t i = 0; i < e->backend_count; i++) {
-        e->backend[i].claimed = 0;
+        if (j->backend != NULL) {
+            shares_inside(e->shares, j->row.owner);
+        }
     }
-    if (e->paused_since != 0) {
-        return;
-    }
-    fits_begin_turn(e);
-    for (size_t seen = 0; seen < SCAN_MAX && any_free_slot(e);) {
+}
+
+/* Looks at the places behind the first `from`, up to `to`. Gives how far it came; less when there is no more to do. */
+static size_t scan(struct engine *e, size_t from, size_t to, int64_t now) ON_ENGINE;
+static size_t scan(struct engine *e, size_t from, size_t to, int64_t now)
+{
+    struct id candidate[SCAN_STEP];
+    size_t seen = from;
+
+    while (seen < to && any_free_slot(e)) {
         size_t count = hub_queue_next(e->hub, seen, candidate, SCAN_STEP);
 
         for (size_t i = 0; i < count; i++) {
@@ -222,10 +245,34 @@ void dispatch_waiting(struct engine *e)
             }
         }
         if (count < SCAN_STEP) {
-            return;
+            return 0;
         }
         seen += count;
     }
+    return any_free_slot(e) ? seen : 0;
+}
+
+void dispatch_waiting(struct engine *e)
+{
+    int64_t now = clock_wall_ms();
+    size_t first = e->scanned > 0 ? SCAN_MAX / 2 : SCAN_MAX;
+    size_t reached = 0;
+
+    for (size_t i = 0; i < e->backend_count; i++) {
+        e->backend[i].claimed = 0;
+    }
+    if (e->paused_since != 0) {
+        return;
+    }
+    fits_begin_turn(e);
+    count_inside(e);
+    /* The first ones always, and then, as long as none of those can go, a part of the others: many that cannot go
+     * keep nobody behind them from what is free. */
+    reached = scan(e, 0, first, now);
+    if (reached > 0 && e->scanned > reached) {
+        reached = scan(e, e->scanned, e->scanned + SCAN_MAX / 2, now);
+    }
+    e->scanned = reached;
 }
 
 struct overdue {

@@ -83,8 +83,10 @@ enum errc engine_new(const struct engine_parts *parts, struct engine **out, stru
     e->by_prompt = map_new();
     e->pinned = map_new();
     e->fits = map_new();
+    e->avoided = map_new();
     e->delayed = map_new();
     e->fair = fair_order_new();
+    e->shares = shares_new(e->config->queue_max_jobs_per_key, e->config->queue_max_running_per_key);
     rc = open_parts(e, parts, err);
     if (rc != ERR_NONE) {
         engine_free(e);
@@ -137,7 +139,9 @@ void engine_free(struct engine *e)
     map_free(e->by_prompt);
     map_free(e->pinned);
     map_free(e->delayed);
+    map_free(e->avoided);
     fair_order_free(e->fair);
+    shares_free(e->shares);
     free(e);
 }
 
@@ -198,11 +202,12 @@ static enum st write_housekeeping(struct engine *e)
     return st == ST_NONE ? ST_OK : st;
 }
 
-static enum st write_all(struct engine *e, bool is_housekeeping) ON_ENGINE;
-static enum st write_all(struct engine *e, bool is_housekeeping)
+static enum st write_all(struct engine *e, bool is_housekeeping, bool *has_begun) ON_ENGINE;
+static enum st write_all(struct engine *e, bool is_housekeeping, bool *has_begun)
 {
     enum st st = store_begin(e->writer);
 
+    *has_begun = st == ST_OK;
     /* First: a file may go only when the end of its last row is committed, and a DELETE of this turn
      * is not yet. */
     if (st == ST_OK && is_housekeeping) {
@@ -224,6 +229,23 @@ static enum st write_all(struct engine *e, bool is_housekeeping)
     return st;
 }
 
+/* A connection that went, or a deadlock, is no fault of what was written: it is written once more before anybody is told that
+ * it was not. */
+static enum st write_twice(struct engine *e, bool is_housekeeping) ON_ENGINE;
+static enum st write_twice(struct engine *e, bool is_housekeeping)
+{
+    bool has_begun = false;
+    enum st st = write_all(e, is_housekeeping, &has_begun);
+
+    if (st != ST_RETRY || !has_begun) {
+        return st;
+    }
+    log_warn("store_written_again", LOG_S("reason", store_reason()));
+    events_unwrite(e);
+    commands_unwrite(e);
+    return write_all(e, false, &has_begun);
+}
+
 static enum st commit(struct engine *e, int64_t mono) ON_ENGINE;
 static enum st commit(struct engine *e, int64_t mono)
 {
@@ -239,7 +261,7 @@ static enum st commit(struct engine *e, int64_t mono)
         e->housekeeping_due_mono_ms = mono + HOUSEKEEPING_MS;
     }
     before = measure_commit_begin(e);
-    st = write_all(e, is_housekeeping);
+    st = write_twice(e, is_housekeeping);
     measure_commit(e, &before, st);
     events_settle(e, st, mono);
     if (st != ST_OK) {

@@ -40,6 +40,12 @@ static void forget(struct told *t, size_t from)
     t->count = from;
 }
 
+void events_unwrite(struct engine *e)
+{
+    forget(&e->told, e->told.committed);
+    deliveries_settle(e, ST_RETRY);
+}
+
 void events_free(struct engine *e)
 {
     forget(&e->told, 0);

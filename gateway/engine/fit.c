@@ -45,6 +45,21 @@ static uint64_t all_of(const struct engine *e)
     return e->backend_count >= 64 ? UINT64_MAX : bit(e->backend_count) - 1;
 }
 
+static bool is_one(uint64_t backends)
+{
+    return backends != 0 && (backends & (backends - 1)) == 0;
+}
+
+uint64_t fit_wanted(const struct engine *e, const char *wanted)
+{
+    uint64_t backends = 0;
+
+    for (size_t i = 0; i < e->backend_count && wanted != NULL; i++) {
+        backends |= backend_is_wanted(e->backend[i].address, wanted) ? bit(i) : 0;
+    }
+    return wanted != NULL ? backends : FIT_ANY;
+}
+
 static void free_fit(void *arg, const char *key, void *value)
 {
     (void)arg;
@@ -61,6 +76,7 @@ void fits_free(struct engine *e)
 
 void fit_forget(struct engine *e, struct id job)
 {
+    (void)map_remove(e->avoided, job.text);
     free(map_remove(e->fits, job.text));
 }
 
@@ -155,21 +171,78 @@ static void warn_waiting(struct engine *e, struct id job, const struct fit *fit)
     log_info("job_waits_for_backend", LOG_JOB(row), LOG_S("reason", fit->lacks));
 }
 
-static uint64_t allowed_by_fit(struct engine *e, struct id job, const struct fit *fit) ON_ENGINE;
-static uint64_t allowed_by_fit(struct engine *e, struct id job, const struct fit *fit)
+static uint64_t up_of(const struct engine *e) ON_ENGINE;
+static uint64_t up_of(const struct engine *e)
 {
     uint64_t up = 0;
-    uint64_t allowed = 0;
 
     for (size_t i = 0; i < e->backend_count; i++) {
         up |= e->backend[i].status == BACKEND_UP ? bit(i) : 0;
     }
-    allowed = placement_allowed(all_of(e), fit->known, fit->fits, up);
+    return up;
+}
+
+static uint64_t allowed_by_fit(struct engine *e, struct id job, const struct fit *fit,
+                               uint64_t wanted) ON_ENGINE;
+static uint64_t allowed_by_fit(struct engine *e, struct id job, const struct fit *fit,
+                               uint64_t wanted)
+{
+    uint64_t up = up_of(e) & wanted;
+    uint64_t allowed = placement_allowed(all_of(e) & wanted, fit->known, fit->fits, up);
+
     if ((allowed & up) == 0 && (up & fit->known) != 0) {
         warn_waiting(e, job, fit);
     }
     return allowed;
 }
+
+/* ---- another attempt -------------------------------------------------------------------------- */
+
+void fit_avoid(struct engine *e, struct id job, struct backend *b)
+{
+    if (e->backend_count > 1) {
+        map_put(e->avoided, job.text, b);
+    }
+}
+
+/* Of these, the ones that are up and may be given jobs, without this one. */
+static uint64_t others_of(struct engine *e, uint64_t allowed, const struct backend *without)
+    ON_ENGINE;
+static uint64_t others_of(struct engine *e, uint64_t allowed, const struct backend *without)
+{
+    for (size_t i = 0; i < e->backend_count; i++) {
+        const struct backend *b = &e->backend[i];
+
+        if (b == without || b->status != BACKEND_UP || b->draining_since != 0) {
+            allowed &= ~bit(i);
+        }
+    }
+    return allowed;
+}
+
+bool fit_has_other(struct engine *e, const struct live_job *j)
+{
+    uint64_t wanted = fit_wanted(e, jobs_row(j)->wanted_backend) & all_of(e);
+    const struct fit *fit = NULL;
+
+    if (is_one(wanted)) {
+        return false;
+    }
+    fit = fit_of(e, j->row.id);
+    return fit == NULL || others_of(e, placement_allowed(wanted, fit->known, fit->fits, up_of(e)),
+                                    j->backend) != 0;
+}
+
+static uint64_t without_avoided(struct engine *e, struct id job, uint64_t allowed) ON_ENGINE;
+static uint64_t without_avoided(struct engine *e, struct id job, uint64_t allowed)
+{
+    const struct backend *avoided = map_get(e->avoided, job.text);
+    uint64_t others = avoided != NULL ? others_of(e, allowed, avoided) : 0;
+
+    return others != 0 ? others : allowed;
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------- */
 
 static int64_t work_inside(struct engine *e, const struct backend *b) ON_ENGINE;
 static int64_t work_inside(struct engine *e, const struct backend *b)
@@ -179,27 +252,26 @@ static int64_t work_inside(struct engine *e, const struct backend *b)
     return (b->live_count + b->claimed) * (usual > 0 ? usual : WORK_MS);
 }
 
-struct backend *fit_choose(struct engine *e, struct id job, void *pinned)
+struct backend *fit_choose(struct engine *e, struct id job, uint64_t wanted)
 {
     struct placement choice[BACKENDS_MAX] = {{0}};
     const struct fit *fit = NULL;
-    uint64_t allowed = all_of(e);
+    uint64_t allowed = all_of(e) & wanted;
     size_t best = PLACEMENT_NONE;
 
-    /* Who asks for a backend by name is told by it what it lacks. */
-    if (e->backend_count > 1 && pinned == NULL) {
+    /* Where there is no choice, the one that is asked for tells best what it lacks. */
+    if (allowed != 0 && !is_one(allowed)) {
         fit = fit_of(e, job);
         if (fit == NULL) {
             return NULL;
         }
-        allowed = allowed_by_fit(e, job, fit);
+        allowed = without_avoided(e, job, allowed_by_fit(e, job, fit, wanted));
     }
     for (size_t i = 0; i < e->backend_count; i++) {
         struct backend *b = &e->backend[i];
-        bool is_wanted = pinned == NULL || pinned == (void *)b;
 
         choice[i] = (struct placement){
-            .is_allowed = is_wanted && (allowed & bit(i)) != 0,
+            .is_allowed = (allowed & bit(i)) != 0,
             .room = dispatch_free_slots(b),
             .inside = b->live_count + b->claimed,
             .wait_ms = work_inside(e, b),

@@ -7,6 +7,7 @@
  *   hold.c      which backend gets no new jobs, because an operator has said so
  *   dispatch.c  which waiting job goes next
  *   fit.c       to which backend: which have what it needs
+ *   trouble.c   which backends fail by themselves, and so get fewer jobs, or none for a while
  *   backend.c   one ComfyUI: its socket, whether it can be trusted with work
  *   backend_view.c  how GET /v1/backends shows it
  *   nodes.c     what it has: nodes and models
@@ -35,6 +36,7 @@
 #include "core/graph.h"
 #include "core/job_fsm.h"
 #include "core/progress.h"
+#include "core/shares.h"
 #include "engine/comfy_http.h"
 #include "engine/comfy_ws.h"
 #include "engine/engine.h"
@@ -144,6 +146,8 @@ struct backend {
     int64_t unworked_since_mono_ms; /* prompts wait and none runs; 0 = not so */
     bool is_worker_dead;            /* until it is seen to run something, or was restarted */
     int holds;                      /* refused POSTs in a row */
+    int faults;                     /* of its own, since a prompt ran as it should */
+    struct http_call *freeing;      /* POST /free */
     int64_t hold_until_mono_ms;     /* gets no work before */
     struct http_call *system;
     int64_t system_due_mono_ms;
@@ -225,11 +229,14 @@ struct engine {
     struct list dirty;
     struct list commands; /* of this turn, until the commit */
     struct list answered; /* of this turn, until done() */
-    struct map *pinned;   /* waiting job id -> struct backend that it asks for */
+    struct map *pinned;   /* waiting job id -> struct pin: it asks for some */
     struct map *fits;     /* waiting job id -> struct fit */
+    struct map *avoided;  /* waiting job id -> struct backend of the attempt before */
     int fit_looks;        /* graphs that this turn may still look into */
     struct map *delayed;  /* waiting job id -> struct delay */
     struct fair_order *fair;
+    struct shares *shares;
+    size_t scanned;        /* of those that wait, by dispatch; 0 = all, or all that it had to */
     int64_t next_deadline; /* wall clock; 0 = no waiting job has one */
     bool has_more_work;    /* the next turn shall not wait: a job or a slot has become free */
     int64_t housekeeping_due_mono_ms;
@@ -302,6 +309,8 @@ enum errc jobs_take_up(struct engine *e, struct err *err) ON_ENGINE;
 /* commands.c */
 void commands_collect(struct engine *e) ON_ENGINE;
 enum st commands_write(struct engine *e) ON_ENGINE;
+/* What commands_write has noted in them goes: it is called again. */
+void commands_unwrite(struct engine *e) ON_ENGINE;
 void commands_answer(struct engine *e, enum st committed) ON_ENGINE;
 /* Gives them back to their requests, after everything that they may look at is published. */
 void commands_release(struct engine *e) ON_ENGINE;
@@ -335,9 +344,15 @@ int dispatch_free_slots(const struct backend *b) ON_ENGINE;
 
 /* fit.c */
 void fits_begin_turn(struct engine *e) ON_ENGINE;
-/* The backend that the job goes to now, of those that have a free slot; NULL = it waits. `pinned` is the only one
- * that it may go to, the engine itself for one that is not configured; NULL = any. */
-struct backend *fit_choose(struct engine *e, struct id job, void *pinned) ON_ENGINE;
+#define FIT_ANY UINT64_MAX
+/* A bit for each backend that is wanted, as a submission's `backend` says it; NULL = FIT_ANY. */
+uint64_t fit_wanted(const struct engine *e, const char *wanted) ON_ENGINE;
+/* The backend that the job goes to now, of those that are wanted and have a free slot; NULL = it waits. */
+struct backend *fit_choose(struct engine *e, struct id job, uint64_t wanted) ON_ENGINE;
+/* Another attempt of the job goes to another backend, if one that is up has what it needs. */
+void fit_avoid(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
+/* Whether there is one for the job that is inside its backend. */
+bool fit_has_other(struct engine *e, const struct live_job *j) ON_ENGINE;
 /* The backend will be given the job. */
 void fit_given(struct engine *e, struct id job, struct backend *b) ON_ENGINE;
 void fit_forget(struct engine *e, struct id job) ON_ENGINE;
@@ -365,12 +380,23 @@ void backend_lost(struct backend *b, const char *reason) ON_ENGINE;
 void backend_expect_status(struct backend *b, int64_t since_mono_ms) ON_ENGINE;
 /* It answers, but takes no prompts (a login proxy, a foreign Origin): gets no work for a while. */
 void backend_hold(struct backend *b, const char *reason) ON_ENGINE;
+/* It gets no work for so long; then a look may find it up. */
+void backend_rest(struct backend *b, int64_t pause_ms, const char *reason) ON_ENGINE;
 /* The url of a path on this backend, into out. */
 const char *backend_url(const struct backend *b, const char *path, struct buf *out) ON_ENGINE;
 /* How long to wait after so many failures in a row: doubles, within the settings, and is half chance. */
 int64_t backend_pause(const struct backend *b, int failures) ON_ENGINE;
 /* Something counts as stalled: opens the circuit and gives its jobs back. */
 void backend_stall(struct backend *b, const char *reason) ON_ENGINE;
+
+/* trouble.c */
+/* A failure that is not the job's: after backend_max_faults of them in a row it rests, longer each time. */
+void trouble_fault(struct backend *b, const char *reason) ON_ENGINE;
+/* What history tells of a prompt's end. `effects` are what followed for the job; call it for each end that is heard. */
+void trouble_heard_end(struct live_job *j, const struct comfy_history *end, unsigned effects)
+    ON_ENGINE;
+/* It has failed lately, and nothing has shown yet that it is well: one job at a time tries it. */
+bool trouble_is_suspect(const struct backend *b) ON_ENGINE;
 
 /* backend_view.c */
 struct backend_state backend_state_of(const struct backend *b) ON_ENGINE;
@@ -408,6 +434,8 @@ void upload_forget(struct backend *b) ON_ENGINE;
 
 /* prompt.c */
 void prompt_post(struct live_job *j) ON_ENGINE;
+/* Asks ComfyUI to put down its models and results, which it does between two prompts. */
+void prompt_free_memory(struct backend *b) ON_ENGINE;
 /* Asks ComfyUI to let go; harmless when repeated. */
 void prompt_stop(struct live_job *j) ON_ENGINE;
 /* A prompt nobody waits for any more: asked out at every look until it is gone. */
@@ -433,6 +461,8 @@ enum st events_write_job(struct engine *e, const struct job_row *old, const stru
                          const struct job_outputs *outputs) ON_ENGINE;
 /* In the turn's transaction: which ComfyUI has come or gone. */
 enum st events_write_backends(struct engine *e) ON_ENGINE;
+/* What was written since the last commit is told to nobody: it is written again. */
+void events_unwrite(struct engine *e) ON_ENGINE;
 /* A ComfyUI has come or gone, so that there is something to commit. */
 bool events_are_due(const struct engine *e, int64_t mono) ON_ENGINE;
 /* What became of the transaction. */

@@ -207,6 +207,12 @@ void jobs_begin_attempt(struct engine *e, struct live_job *j)
 
 /* ---- commit and after ------------------------------------------------------------------------ */
 
+/* What has been collected is its own only once it has succeeded: the commit may have failed, or it may be canceled yet. */
+static const struct job_outputs *outputs_of(const struct live_job *j, const struct job_row *row)
+{
+    return row->status == JOB_SUCCEEDED ? &j->outputs : NULL;
+}
+
 static enum st write_job(struct engine *e, struct live_job *j) ON_ENGINE;
 static enum st write_job(struct engine *e, struct live_job *j)
 {
@@ -221,7 +227,7 @@ static enum st write_job(struct engine *e, struct live_job *j)
             st = store_output_insert(e->writer, &j->outputs.item[i]);
         }
     }
-    return st == ST_OK ? events_write_job(e, &j->row, &j->next, &j->outputs) : st;
+    return st == ST_OK ? events_write_job(e, &j->row, &j->next, outputs_of(j, &j->next)) : st;
 }
 
 enum st jobs_write(struct engine *e)
@@ -295,7 +301,7 @@ static void publish(struct engine *e, struct live_job *j)
         j->progress != NULL && j->row.started_at != 0 && progress_now(j->progress)->updated_at != 0
             ? progress_now(j->progress)
             : NULL; /* nothing heard of it yet */
-    view.outputs = &j->outputs;
+    view.outputs = outputs_of(j, &j->row);
     view.estimated_completion_at = forecast_end(e, &j->row, view.progress, view.queue_position);
     j->shown_position = view.queue_position;
     job_json(&out, NULL, &view);
@@ -309,6 +315,9 @@ static void place(struct engine *e, const struct live_job *j)
 {
     if (j->row.phase == PHASE_WAITING) {
         dispatch_put(e, &j->row);
+        if (j->backend != NULL) {
+            fit_avoid(e, j->row.id, j->backend);
+        }
     } else if (j->row.phase == PHASE_SUBMITTED && j->row.status == JOB_QUEUED) {
         dispatch_remove(e, j->row.id);
         hub_queue_put(e->hub, j->row.id, j->row.priority, 0, true);

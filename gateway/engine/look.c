@@ -74,8 +74,10 @@ static void resolve_doubt(struct live_job *j, int64_t mono)
     if (jobs_row(j)->stop != STOP_NONE) {
         (void)jobs_event(e, j, (struct job_event){.kind = EV_GONE});
     } else if (j->post_error.code != JOB_ERR_NONE) {
+        trouble_fault(j->backend, j->post_error.message);
         (void)jobs_event_error(e, j, EV_TROUBLED, &j->post_error);
     } else if (j->resends >= RESENDS_MAX) {
+        trouble_fault(j->backend, "it takes prompts without an answer");
         (void)jobs_event_trouble(e, j, EV_TROUBLED, JOB_ERR_BACKEND_LOST,
                                  "The ComfyUI \"%s\" took the job %d times without an answer.",
                                  j->backend->address->name, j->resends + 1);
@@ -113,26 +115,28 @@ static void in_history(struct live_job *j, struct comfy_history *h) ON_ENGINE;
 static void in_history(struct live_job *j, struct comfy_history *h)
 {
     struct engine *e = j->backend->engine;
+    unsigned effects = 0;
 
     j->history_tries = 0;
     switch (h->end) {
     case COMFY_END_SUCCESS:
         /* Some versions leave cached outputs out of history but announce them on the socket. */
         collect_begin(j, h->output_count == 0 && j->heard.output_count > 0 ? &j->heard : h);
-        (void)jobs_event(e, j, (struct job_event){.kind = EV_FINISHED});
-        return;
+        effects = jobs_event(e, j, (struct job_event){.kind = EV_FINISHED});
+        break;
     case COMFY_END_ERROR:
-        (void)jobs_event_error(e, j, EV_FAILED, &h->error);
-        return;
+        effects = jobs_event_error(e, j, EV_FAILED, &h->error);
+        break;
     case COMFY_END_INTERRUPTED:
         if (h->error.code == JOB_ERR_NONE) {
             h->error.code = JOB_ERR_INTERRUPTED;
         }
-        (void)jobs_event_error(e, j, EV_INTERRUPTED, &h->error);
-        return;
+        effects = jobs_event_error(e, j, EV_INTERRUPTED, &h->error);
+        break;
     case COMFY_END_NONE:
         return;
     }
+    trouble_heard_end(j, h, effects);
 }
 
 /* An answer that tells nothing. The queue no longer has the prompt, so this must come to an end: what

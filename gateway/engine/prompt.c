@@ -177,6 +177,27 @@ void prompt_post(struct live_job *j)
                                           });
 }
 
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static void on_freed(void *arg, const struct http_result *result)
+{
+    struct backend *b = arg;
+
+    assume_engine_role();
+    b->freeing = NULL;
+    measure_call(b, CALL_FREE, result);
+}
+
+void prompt_free_memory(struct backend *b)
+{
+    AUTO(buf_clear) struct buf body = BUF_INIT(SMALL_BODY);
+
+    if (b->freeing == NULL) {
+        (void)buf_append_str(&body, "{\"unload_models\":true,\"free_memory\":true}");
+        b->freeing = post_small(b, "/free", &body, on_freed, NULL, b);
+    }
+}
+
 /* ---- taking out ------------------------------------------------------------------------------ */
 
 /* POST /api/jobs/{id}/cancel came with 0.26.0; a prompt id in /interrupt with 0.3.57. Before that

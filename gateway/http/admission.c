@@ -66,16 +66,18 @@ static enum errc find(struct http_server *s, const char sha256[65], struct api_k
     return rc == ERR_NONE ? rc : err_set(e, rc, "Try again later.");
 }
 
-enum errc admission_try_key(struct http_server *s, struct span key, struct api_key *out,
-                            struct err *e)
+enum errc admission_try_key(struct request *r, struct span key, struct api_key *out, struct err *e)
 {
     char sha256[65];
+    enum errc rc = ERR_NONE;
 
     if (!api_key_has_form(key)) {
-        return admission_refuse(e);
+        rc = admission_refuse(e);
+    } else {
+        api_key_hash(key, sha256);
+        rc = find(r->server, sha256, out, e);
     }
-    api_key_hash(key, sha256);
-    return find(s, sha256, out, e);
+    return rc == ERR_UNAUTHORIZED ? rates_wrong_key(r, e) : rc;
 }
 
 static enum errc admit(struct request *r, const struct api_key *key)
@@ -165,7 +167,7 @@ enum errc admission_check_caller(struct request *r, struct err *e)
     if (!bearer_parse(request_header(r, MHD_HTTP_HEADER_AUTHORIZATION), &token)) {
         return check_session(r, e);
     }
-    return admission_try_key(r->server, token, &key, e) == ERR_NONE ? admit(r, &key) : e->code;
+    return admission_try_key(r, token, &key, e) == ERR_NONE ? admit(r, &key) : e->code;
 }
 
 bool admission_holds(struct http_server *s, struct caller *c)

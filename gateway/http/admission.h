@@ -53,8 +53,9 @@ bool caller_may_see(const struct caller *c, const char *owner) MUST_CHECK;
 /* Who what he makes belongs to: his name; NULL = nobody, for there are no keys. */
 const char *caller_owner(const struct caller *c);
 
-/* The key of that text, if it may be used now. UNAUTHORIZED with the sentence for all who have none. */
-enum errc admission_try_key(struct http_server *s, struct span key, struct api_key *out,
-                            struct err *e) MUST_CHECK;
+/* The key of that text, if it may be used now. UNAUTHORIZED with the sentence for all who have none; RATE_LIMITED when too many
+ * such came from that address (rates.h). */
+enum errc admission_try_key(struct request *r, struct span key, struct api_key *out, struct err *e)
+    MUST_CHECK;
 
 #endif

@@ -44,5 +44,6 @@ enum MHD_Result assets_content(struct request *r)
     }
     return file_answer(r, &(struct stored_file){.sha256 = asset.sha256,
                                                 .content_type = asset.content_type,
-                                                .name = asset.name});
+                                                .name = asset.name,
+                                                .may_be_elsewhere = true});
 }

@@ -30,6 +30,7 @@ struct fetching {
 };
 
 #define DISPOSITION_MAX 4096
+#define LINK_MAX        6144 /* servers take 8 KiB of a URL, most of them */
 #define SANDBOX         "default-src 'none'; sandbox"
 #define UNKNOWN_TYPE    "application/octet-stream"
 
@@ -72,26 +73,38 @@ static enum MHD_Result answer_outside(struct request *r, int64_t size)
     return reply_send(r, MHD_HTTP_RANGE_NOT_SATISFIABLE, response);
 }
 
-static void add_disposition(struct MHD_Response *response, const struct stored_file *file,
-                            bool is_inline)
+/* Whether a parameter that is 0 or 1 says so. */
+static bool says(const struct request *r, const char *param, const char *value)
 {
-    AUTO(buf_clear) struct buf text = BUF_INIT(DISPOSITION_MAX);
-    const char *kind = is_inline ? "inline" : "attachment";
+    const char *text = uri_param(&r->uri, param);
+
+    return text != NULL && strcmp(text, value) == 0;
+}
+
+/* Whether it is shown in place, and not saved. */
+static bool is_inline(const struct request *r, const struct stored_file *file)
+{
+    return is_harmless(file->content_type) && !says(r, "download", "1");
+}
+
+/* The text of Content-Disposition; borrowed from out, or a constant. */
+static const char *disposition(const struct request *r, const struct stored_file *file,
+                               struct buf *out)
+{
+    const char *kind = is_inline(r, file) ? "inline" : "attachment";
 
     if (file->name != NULL) {
-        disposition_write(&text, kind, file->name);
+        disposition_write(out, kind, file->name);
     }
-    reply_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION,
-                 text.len > 0 && buf_ok(&text) ? buf_str(&text) : kind);
+    return out->len > 0 && buf_ok(out) ? buf_str(out) : kind;
 }
 
 /* Takes the descriptor, of `size` bytes. */
 static enum MHD_Result send_file(struct request *r, const struct stored_file *file, int fd,
                                  int64_t size, struct range range)
 {
-    const char *download = uri_param(&r->uri, "download");
+    AUTO(buf_clear) struct buf named = BUF_INIT(DISPOSITION_MAX);
     bool is_shown = is_harmless(file->content_type);
-    bool is_inline = is_shown && (download == NULL || strcmp(download, "1") != 0);
     struct MHD_Response *response =
         reply_file(fd, range.first, range.length, is_shown ? file->content_type : UNKNOWN_TYPE);
     char text[96];
@@ -102,7 +115,7 @@ static enum MHD_Result send_file(struct request *r, const struct stored_file *fi
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, CACHE_FOR_EVER);
     reply_header(response, "Content-Security-Policy", SANDBOX);
     reply_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-    add_disposition(response, file, is_inline);
+    reply_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition(r, file, &named));
     if (range.kind == RANGE_WHOLE) {
         return reply_send(r, MHD_HTTP_OK, response);
     }
@@ -112,6 +125,42 @@ static enum MHD_Result send_file(struct request *r, const struct stored_file *fi
     return reply_send(r, MHD_HTTP_PARTIAL_CONTENT, response);
 }
 
+/* The storage sends no nosniff: what a browser might take for a page is answered from here. */
+static bool is_harmless_anywhere(const char *content_type)
+{
+    return is_harmless(content_type) && strncasecmp(content_type, "text/", 5) != 0;
+}
+
+/* Our own pages show only what comes from here (their policy), and what they fetch is from here. */
+static bool is_for_our_pages(const struct request *r)
+{
+    const char *site = request_header(r, "Sec-Fetch-Site");
+
+    return site != NULL && strcmp(site, "same-origin") == 0;
+}
+
+/* Sends who asks to the storage, when it may serve the file itself: it does not say the policy that keeps other types from
+ * running. False when it is served from here. */
+static bool answer_elsewhere(struct request *r, const struct stored_file *file,
+                             enum MHD_Result *result)
+{
+    AUTO(buf_clear) struct buf named = BUF_INIT(DISPOSITION_MAX);
+    AUTO(buf_clear) struct buf link = BUF_INIT(LINK_MAX);
+    struct MHD_Response *response = NULL;
+
+    if (!file->may_be_elsewhere || strcmp(r->method, MHD_HTTP_METHOD_GET) != 0 ||
+        !is_harmless_anywhere(file->content_type) || is_for_our_pages(r) ||
+        says(r, "redirect", "0") ||
+        !blob_link(r->parts->blobs, file->sha256, file->content_type, disposition(r, file, &named),
+                   &link)) {
+        return false;
+    }
+    response = reply_static("", 0, "text/plain");
+    reply_header(response, MHD_HTTP_HEADER_LOCATION, buf_str(&link));
+    *result = reply_send(r, MHD_HTTP_TEMPORARY_REDIRECT, response);
+    return true;
+}
+
 static enum MHD_Result fetch(struct request *r, const struct stored_file *file);
 
 /* `may_fetch`: when the file is not on our disk, it is brought there first. */
@@ -119,6 +168,7 @@ static enum MHD_Result answer(struct request *r, const struct stored_file *file,
 {
     enum errc rc = ERR_NONE;
     char etag[SHA256_TEXT_SIZE + 2];
+    enum MHD_Result result = MHD_NO;
     struct range range;
     int64_t size = 0;
     int fd = -1;
@@ -126,6 +176,9 @@ static enum MHD_Result answer(struct request *r, const struct stored_file *file,
     (void)snprintf(etag, sizeof etag, "\"%s\"", file->sha256);
     if (etag_listed(request_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH), etag, true)) {
         return reply_not_modified(r, etag, CACHE_FOR_EVER);
+    }
+    if (may_fetch && answer_elsewhere(r, file, &result)) {
+        return result;
     }
     rc = blob_open(r->parts->blobs, file->sha256, &fd, &size);
     if (rc == ERR_NOT_FOUND && may_fetch && blobs_can_fetch(r->parts->blobs)) {
@@ -193,14 +246,17 @@ static enum MHD_Result fetch(struct request *r, const struct stored_file *file)
 
 enum MHD_Result file_answer(struct request *r, const struct stored_file *file)
 {
-    const char *download = uri_param(&r->uri, "download");
+    static const char *const SWITCH[] = {"download", "redirect"};
 
-    if (download != NULL && strcmp(download, "0") != 0 && strcmp(download, "1") != 0) {
+    for (size_t i = 0; i < COUNT_OF(SWITCH); i++) {
         struct err e;
 
-        err_fresh(&e);
-        (void)err_param(&e, "download", "must be 0 or 1");
-        return reply_problem(r, &e);
+        if (uri_param(&r->uri, SWITCH[i]) != NULL && !says(r, SWITCH[i], "0") &&
+            !says(r, SWITCH[i], "1")) {
+            err_fresh(&e);
+            (void)err_param(&e, SWITCH[i], "must be 0 or 1");
+            return reply_problem(r, &e);
+        }
     }
     return answer(r, file, true);
 }

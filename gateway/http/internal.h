@@ -12,6 +12,7 @@
 #include "http/host_list.h"
 #include "http/keyring.h"
 #include "http/offload.h"
+#include "http/rates.h"
 #include "http/room.h"
 #include "http/server.h"
 
@@ -23,6 +24,7 @@ struct http_server {
     struct id id;   /* of this start of the program */
     bool asks_keys; /* auth_mode */
     struct keyring *keyring;
+    struct rates *rates;
     struct host_list *hosts;
     unsigned char session_secret[SESSION_SECRET_SIZE];
     atomic_bool is_quiesced;

@@ -15,6 +15,8 @@
 
 /* A job with its outputs, each with up to 64 KiB of text. */
 #define JOB_MAX (64U << 20)
+/* When a job that waits is done is estimated anew after so long. */
+#define ESTIMATE_HOLDS_MS 1000
 
 /* ---- looking -------------------------------------------------------------------------------------- */
 
@@ -72,6 +74,29 @@ enum errc job_look_row(struct request *r, const struct job_row *row, struct job_
     return ERR_NONE;
 }
 
+/* What was answered a moment ago and still holds. */
+static bool recall(struct request *r, struct id job, struct job_look *out)
+{
+    struct memo_answer known;
+
+    if (!job_memo_answer(hub_memo(r->parts->hub), job, hub_position(r->parts->hub, job),
+                         clock_mono_ms(), &known)) {
+        return false;
+    }
+    *out = (struct job_look){.json = known.json, .has_ended = known.has_ended};
+    memcpy(out->etag, known.etag, sizeof out->etag);
+    return true;
+}
+
+static void remember(struct request *r, struct id job, const struct job_look *look)
+{
+    struct memo_answer answer = {.json = look->json, .has_ended = look->has_ended};
+
+    memcpy(answer.etag, look->etag, sizeof answer.etag);
+    job_memo_keep(hub_memo(r->parts->hub), job, &answer,
+                  look->has_ended ? INT64_MAX : clock_mono_ms() + ESTIMATE_HOLDS_MS);
+}
+
 enum errc job_look(struct request *r, struct id job, struct job_look *out, struct err *e)
 {
     AUTO(job_row_clear) struct job_row row = {.version = 0};
@@ -80,7 +105,7 @@ enum errc job_look(struct request *r, struct id job, struct job_look *out, struc
     struct store_reader *reader;
     enum st st;
 
-    if (peek(r, job, out)) {
+    if (peek(r, job, out) || recall(r, job, out)) {
         return ERR_NONE;
     }
     reader = reader_get(r->server);
@@ -92,6 +117,7 @@ enum errc job_look(struct request *r, struct id job, struct job_look *out, struc
         return err_set(e, ERR_STORE_UNAVAILABLE, "Try again later.");
     }
     job_memo_put(memo, job, row.version, since);
+    remember(r, job, out);
     return ERR_NONE;
 }
 

@@ -197,10 +197,11 @@ static bool find_accepted(struct request *r)
 
 static void check_backend(struct request *r, const struct job_row *row, struct err *e)
 {
-    if (row->wanted_backend != NULL &&
-        backend_list_find(r->parts->backends, row->wanted_backend) == NULL) {
+    if (row->wanted_backend != NULL && !backend_list_has(r->parts->backends, row->wanted_backend)) {
         (void)err_at(e, ERR_VALIDATION_ERROR, "/backend", "unknown",
-                     "there is no backend of this name");
+                     strchr(row->wanted_backend, ':') != NULL
+                         ? "there is no backend with these tags"
+                         : "there is no backend of this name");
     }
 }
 

@@ -33,5 +33,6 @@ enum MHD_Result outputs_content(struct request *r)
     }
     return file_answer(r, &(struct stored_file){.sha256 = output.sha256,
                                                 .content_type = output.content_type,
-                                                .name = output.name});
+                                                .name = output.name,
+                                                .may_be_elsewhere = true});
 }

@@ -58,6 +58,12 @@ static void check_storage(struct request *r, struct readiness *all)
     }
     (void)snprintf(detail, sizeof detail, "%" PRId64 " MiB are free; new work needs %" PRId64,
                    free_bytes >> 20, none >> 20);
+    if (room_is_used_up(r->server)) {
+        health = HEALTH_FAIL;
+        (void)snprintf(detail, sizeof detail,
+                       "files take more than the %" PRId64 " MiB of storage_max_mb",
+                       r->parts->config->storage_max_mb);
+    }
     if (health == HEALTH_OK && !blobs_are_reachable(r->parts->blobs, detail, sizeof detail)) {
         /* Jobs are accepted and run; outputs wait on our disk until it answers. */
         health = HEALTH_WARN;

@@ -80,6 +80,7 @@ enum MHD_Result reply_send(struct request *r, unsigned status, struct MHD_Respon
     reply_header(response, "X-Request-Id", r->request_id);
     reply_header(response, "X-Content-Type-Options", "nosniff");
     reply_header(response, "Referrer-Policy", "no-referrer");
+    rates_tell(r, response);
     if (MHD_get_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL) == NULL) {
         reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     }
@@ -151,7 +152,7 @@ static void log_own_fault(const struct request *r, const struct err *e)
 static bool passes_soon(enum errc code)
 {
     return code == ERR_QUEUE_FULL || code == ERR_SHUTTING_DOWN || code == ERR_RATE_LIMITED ||
-           code == ERR_STORAGE_UNAVAILABLE;
+           code == ERR_STORAGE_UNAVAILABLE || code == ERR_STORE_UNAVAILABLE;
 }
 
 /* RFC 6750, section 3.1. */
@@ -170,7 +171,7 @@ struct MHD_Response *reply_problem_make(struct request *r, const struct err *e)
     struct MHD_Response *response;
     int retry_s = e->retry_after_s;
 
-    if (err_status(e->code) >= 500 && !passes_soon(e->code)) {
+    if (err_status(e->code) >= 500 && (!passes_soon(e->code) || e->code == ERR_STORE_UNAVAILABLE)) {
         log_own_fault(r, e);
     }
     problem_json(&text, e, r->request_id);

@@ -178,7 +178,7 @@ static enum errc check_route(struct request *r, struct err *e)
     memcpy(r->allow, match.allow, sizeof r->allow);
     r->route = is_options ? NULL : match.route;
     r->name = match.name;
-    if (admission_check_caller(r, e) != ERR_NONE) {
+    if (admission_check_caller(r, e) != ERR_NONE || rates_check(r, e) != ERR_NONE) {
         return e->code;
     }
     if (match.allow[0] == '\0') {

@@ -23,10 +23,12 @@
 #include "base/err.h"
 #include "base/trace.h"
 #include "bridge/inbox.h"
+#include "core/allowance.h"
 #include "http/admission.h"
 #include "http/internal.h"
 #include "http/job_wait.h"
 #include "http/offload.h"
+#include "http/rates.h"
 #include "http/route.h"
 #include "http/slow_peers.h"
 #include "http/uri.h"
@@ -49,8 +51,9 @@ struct request {
     char allow[ROUTE_ALLOW_SIZE];
     char request_id[REQUEST_ID_SIZE];
     struct caller caller;
-    const char *missing_scope; /* why it was refused; NULL = not by that */
-    struct trace trace;        /* that its client says it belongs to */
+    const char *missing_scope;                    /* why it was refused; NULL = not by that */
+    struct allowance_state rate[RATE_KIND_COUNT]; /* all zero when it was not counted */
+    struct trace trace;                           /* that its client says it belongs to */
     int64_t began_mono_us;
     unsigned status; /* answered; 0 = not yet */
     bool is_begun;

@@ -20,12 +20,16 @@ struct http_server;
 /* In the server, all zero at its start. */
 struct room {
     _Atomic int64_t free_bytes;
+    _Atomic int64_t used_bytes;    /* of files, as counted last; 0 = not yet */
     _Atomic int64_t asked_mono_ms; /* 0 = not yet */
 };
 
 /* Free bytes where files are kept, at most a second old; -1 = nobody knows. */
 int64_t room_free_bytes(struct http_server *s);
-/* INSUFFICIENT_STORAGE, with a sentence, when less is free than storage_min_free_mb. */
+/* Whether files take more than they may. */
+bool room_is_used_up(struct http_server *s);
+/* INSUFFICIENT_STORAGE, with a sentence, when less is free than storage_min_free_mb, or files take more than
+ * storage_max_mb. */
 enum errc room_check(struct http_server *s, struct err *e) MUST_CHECK;
 /* Whether there is so much left that what can be made again may be kept: it alone never makes the room short. */
 bool room_is_ample(struct http_server *s);

@@ -147,7 +147,8 @@ static enum errc start_daemon(struct http_server *s, struct err *e)
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,
         MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)c->server_threads, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)c->server_max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (unsigned)c->server_max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)c->server_max_per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
@@ -169,6 +170,7 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     s->listen_fd = -1;
     s->asks_keys = strcmp(parts->config->auth_mode, "keys") == 0;
     s->keyring = keyring_new(parts->key_uses);
+    s->rates = rates_new(parts->config);
     signed_links_derive(parts->links, "session", s->session_secret);
     atomic_init(&s->is_quiesced, false);
     atomic_init(&s->open_requests, 0);
@@ -208,10 +210,11 @@ const char *http_server_url(const struct http_server *s)
     return s->url;
 }
 
-void http_server_look_around(struct http_server *s)
+void http_server_look_around(struct http_server *s, int64_t file_bytes)
 {
     int count = slow_peers_look(s->slow_peers, clock_mono_ms());
 
+    atomic_store(&s->room.used_bytes, file_bytes);
     if (count > 0) {
         log_info("slow_clients_closed", LOG_I("count", count));
     }
@@ -266,6 +269,7 @@ void http_server_stop(struct http_server *s)
     file_close(&s->listen_fd);
     reader_key_close(s);
     host_list_free(s->hosts);
+    rates_free(s->rates);
     keyring_free(s->keyring);
     free(s->url);
     sodium_memzero(s->session_secret, sizeof s->session_secret);

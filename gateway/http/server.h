@@ -53,8 +53,9 @@ enum errc http_server_start(const struct http_parts *parts, struct http_server *
     MUST_CHECK;
 /* "http://127.0.0.1:8090", with the port that was bound. Borrowed. */
 const char *http_server_url(const struct http_server *s);
-/* Closes connections of clients that take too long; for one thread, about once a second. */
-void http_server_look_around(struct http_server *s);
+/* Closes connections of clients that take too long, and notes how many bytes files take (0 = not counted yet); for one thread,
+ * about once a second. */
+void http_server_look_around(struct http_server *s, int64_t file_bytes);
 /* Accepts no new connection any more; those that are open are served; /readyz says not_ready. */
 void http_server_quiesce(struct http_server *s);
 /* Ends what is open. The hub must be closed and the engine ended before, so that no connection is

@@ -88,7 +88,7 @@ static enum errc read_key(struct request *r, struct api_key *key, struct err *e)
     }
     /* One that does not fit is none. */
     return json_str(doc, json_get(doc, 0, "key"), &text)
-               ? admission_try_key(r->server, buf_span(&text), key, e)
+               ? admission_try_key(r, buf_span(&text), key, e)
                : admission_refuse(e);
 }
 

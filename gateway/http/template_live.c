@@ -40,7 +40,7 @@ enum template_can template_availability(const struct request *r, const struct te
         struct err found;
         enum template_can here = TEMPLATE_CAN_UNKNOWN;
 
-        if (wanted == NULL || strcmp(wanted, backends->item[i].name) == 0) {
+        if (backend_is_wanted(&backends->item[i], wanted)) {
             here = template_can_run_on(r, t, i, &found);
         }
         if (here == TEMPLATE_CAN_RUN) {
@@ -91,7 +91,7 @@ void live_catalog_init(struct live_catalog *out, const struct request *r, const 
     for (size_t i = 0; i < backends->count; i++) {
         struct node_info *info = NULL;
 
-        if (wanted != NULL && strcmp(wanted, backends->item[i].name) != 0) {
+        if (!backend_is_wanted(&backends->item[i], wanted)) {
             continue;
         }
         info = hub_nodes(r->parts->hub, i);

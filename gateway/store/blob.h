@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 
@@ -36,9 +37,11 @@ struct blob_storage {
     const char *url; /* as the setting storage_url */
     const char *access_key;
     const char *secret_key;
-    int64_t cache_bytes;   /* what the folder may hold of what is in the bucket */
-    int64_t sweep_ms;      /* pause between two looks at all that is in the bucket */
-    int64_t orphan_age_ms; /* how long a file has been there before it is doubted */
+    int64_t cache_bytes;       /* what the folder may hold of what is in the bucket */
+    int64_t sweep_ms;          /* pause between two looks at all that is in the bucket */
+    int64_t orphan_age_ms;     /* how long a file has been there before it is doubted */
+    int link_seconds;          /* how long what blob_link gives lives; 0 = it gives none */
+    const char *link_endpoint; /* http(s)://host[:port] for those links; "" = that of url */
 };
 /* Files are kept in a bucket, and `dir`/cache is for files on their way and for those used last. What is in the
  * folder already stays there and is found. Asks the bucket, and fails when it cannot be used. */
@@ -80,6 +83,12 @@ enum errc blob_store(struct blobs *b, const char *sha256, struct err *e) MUST_CH
 bool blobs_can_fetch(const struct blobs *b);
 /* Brings a file to where blob_open finds it. May take long (helper thread). NOT_FOUND, and as blob_store. */
 enum errc blob_fetch(struct blobs *b, const char *sha256, struct err *e) MUST_CHECK;
+
+/* Adds to out a link by which anybody may GET the file from the storage for a while: with this type and this
+ * Content-Disposition, whatever the one who has it does. False, and nothing added, when links are off, the file is
+ * not known to be there, or the storage does not answer: then it is served from here. Never blocks. */
+bool blob_link(struct blobs *b, const char *sha256, const char *content_type,
+               const char *disposition, struct buf *out) MUST_CHECK;
 
 /* At start, before anything is staged: settles what a crash left in staging/.
  * `is_used` tells whether the store refers to a hash. */

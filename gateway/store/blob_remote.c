@@ -51,6 +51,7 @@ struct blob_remote {
     struct s3_client *s3;
     struct blob_storage settings; /* its texts are not ours */
     int old_fd;                   /* files of before; -1 = none */
+    struct s3_place link_place;   /* for who is sent there */
     pthread_t thread;
     bool has_thread;
 
@@ -280,6 +281,27 @@ int blob_remote_open_old(const struct blob_remote *r, const char *sha256)
         return -1;
     }
     return openat(r->old_fd, blob_shard_path(sha256).text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* What was kept before the storage is not in it. */
+static bool is_old(const struct blob_remote *r, const char *sha256)
+{
+    return r->old_fd >= 0 && faccessat(r->old_fd, blob_shard_path(sha256).text, F_OK, 0) == 0;
+}
+
+bool blob_link(struct blobs *b, const char *sha256, const char *content_type,
+               const char *disposition, struct buf *out)
+{
+    struct blob_remote *r = b->remote;
+    char reason[REASON_MAX];
+    struct s3_answer answer = {.content_type = content_type, .disposition = disposition};
+
+    if (r == NULL || r->settings.link_seconds <= 0 || !blob_is_hash(sha256) || is_old(r, sha256) ||
+        !blobs_are_reachable(b, reason, sizeof reason)) {
+        return false;
+    }
+    answer.seconds = r->settings.link_seconds;
+    return s3_client_link(r->s3, &r->link_place, sha256, &answer, out);
 }
 
 /* ---- the thread: removing --------------------------------------------------------------------------- */
@@ -535,6 +557,7 @@ enum errc blobs_open_storage(const char *dir, const struct blob_storage *storage
     AUTO(close_ptr) struct blobs *b = NULL;
     AUTO(free_ptr) char *cache = xasprintf("%s/cache", dir);
     struct s3_place place;
+    struct s3_place link_place;
     struct err why = ERR_INIT;
     enum errc rc = s3_place_parse(storage->url, &place, e);
 
@@ -543,11 +566,16 @@ enum errc blobs_open_storage(const char *dir, const struct blob_storage *storage
                      "storage_url: an access key and a secret key are needed: storage_access_key "
                      "and storage_secret_key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
     }
+    link_place = place;
+    if (rc == ERR_NONE && storage->link_endpoint[0] != '\0') {
+        rc = s3_place_parse_at(storage->url, storage->link_endpoint, &link_place, e);
+    }
     rc = rc == ERR_NONE ? blobs_open(cache, &b, e) : rc;
     if (rc != ERR_NONE) {
         return rc;
     }
     b->remote = remote_new(b, dir, &place, storage);
+    b->remote->link_place = link_place;
     rc = s3_client_check(b->remote->s3, &why);
     if (rc != ERR_NONE) {
         return err_set(e, rc, "Files cannot be kept in the bucket %s at %s: %s", place.bucket,

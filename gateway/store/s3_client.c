@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/s3_sign.h"
 
 #define TRIES         3
 #define PAUSE_MS      200 /* before the second try; five times as long before the third */
@@ -292,6 +293,11 @@ static const char *refusal(const struct exchange *x)
         {"RequestTimeTooSkewed",
          "the clock of this machine and that of the server differ too much"},
         {"AccessDenied", "the access key may not do this"},
+        {"ExpiredToken", "the access key is over: give it another"},
+        {"InvalidToken", "the access key is one of those that live for a while, which need more "
+                         "than comfygate sends: give it one that stays"},
+        {"AccountProblem", "the account that pays for it has a problem"},
+        {"SlowDown", "it asks for fewer requests, and has done so each time"},
         {"NoSuchBucket", "there is no such bucket"},
         {"PermanentRedirect", "the bucket is in another region"},
     };
@@ -471,4 +477,22 @@ enum errc s3_client_list(struct s3_client *c, const char *after, struct s3_page 
                ? ERR_NONE
                : err_set(e, ERR_STORAGE_UNAVAILABLE,
                          "The storage for files gave a list that cannot be read.");
+}
+
+bool s3_client_link(struct s3_client *c, const struct s3_place *place, const char *sha256,
+                    const struct s3_answer *answer, struct buf *out)
+{
+    char url[S3_URL_SIZE];
+
+    s3_place_object(place, sha256, url);
+    s3_link_write(&(struct s3_link){.url = url,
+                                    .region = place->region,
+                                    .access_key = c->access_key,
+                                    .secret_key = c->secret_key,
+                                    .at_ms = clock_wall_ms(),
+                                    .seconds = answer->seconds,
+                                    .content_type = answer->content_type,
+                                    .disposition = answer->disposition},
+                  out);
+    return buf_ok(out) && out->len > 0;
 }

@@ -15,10 +15,18 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "store/s3_place.h"
 
 struct s3_client;
+
+/* What a link is for. */
+struct s3_answer {
+    int seconds; /* how long it lives */
+    const char *content_type;
+    const char *disposition;
+};
 
 /* Both keys are copied. No request is made yet. */
 struct s3_client *s3_client_new(const struct s3_place *place, const char *access_key,
@@ -36,6 +44,11 @@ enum errc s3_client_put(struct s3_client *c, const char *sha256, int fd, int64_t
 enum errc s3_client_get(struct s3_client *c, const char *sha256, int fd, struct err *e) MUST_CHECK;
 /* What is not there counts as removed. */
 enum errc s3_client_remove(struct s3_client *c, const char *sha256, struct err *e) MUST_CHECK;
+
+/* Adds a link of `seconds` to the object, at `place`, which is how others reach the same bucket. Asks nobody. False when
+ * it does not fit into out. */
+bool s3_client_link(struct s3_client *c, const struct s3_place *place, const char *sha256,
+                    const struct s3_answer *answer, struct buf *out) MUST_CHECK;
 
 struct s3_key {
     char sha256[65];

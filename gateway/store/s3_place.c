@@ -156,6 +156,20 @@ enum errc s3_place_parse(const char *url, struct s3_place *out, struct err *e)
     return rc;
 }
 
+enum errc s3_place_parse_at(const char *url, const char *endpoint, struct s3_place *out,
+                            struct err *e)
+{
+    /* The later of two options counts. */
+    AUTO(free_ptr)
+    char *other = xasprintf("%s%cendpoint=%s", url, strchr(url, '?') != NULL ? '&' : '?', endpoint);
+
+    if (strchr(endpoint, '&') != NULL || s3_place_parse(other, out, e) != ERR_NONE) {
+        return err_set(e, ERR_INVALID_PARAMETER,
+                       "storage_link_endpoint: it is http(s)://host[:port], without a path");
+    }
+    return ERR_NONE;
+}
+
 static int write_base(const struct s3_place *p, char out[S3_URL_SIZE])
 {
     return snprintf(out, S3_URL_SIZE, "%s/%s%s", p->base, p->is_path_style ? p->bucket : "",

@@ -24,6 +24,9 @@ struct s3_place {
 
 /* INVALID_PARAMETER with a sentence in e. Nothing in the URL needs to be encoded: names that would are refused. */
 enum errc s3_place_parse(const char *url, struct s3_place *out, struct err *e) MUST_CHECK;
+/* The same bucket as others reach it: with `endpoint` (http(s)://host[:port]) instead of that of the URL. */
+enum errc s3_place_parse_at(const char *url, const char *endpoint, struct s3_place *out,
+                            struct err *e) MUST_CHECK;
 /* The URL of the content with that hash: <prefix>o/ab/abcdef… */
 void s3_place_object(const struct s3_place *p, const char *sha256, char out[S3_URL_SIZE]);
 /* The URL of the page of keys behind `after` (a hash; "" begins), at most `count`. The query is sorted, as its

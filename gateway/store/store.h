@@ -1,10 +1,9 @@
-/* store.h - where jobs live. The interface that an SQLite file implements and a PostgreSQL
- * server can: domain verbs, no SQL, no type of a library.
+/* store.h - where jobs live, in an SQLite file or on a PostgreSQL server: domain verbs, no SQL, no type of a library.
  *
  * Two kinds of handle, so that an HTTP thread cannot write even by mistake:
  *   struct store_writer   one per process, on the engine thread; one transaction per turn.
  *   struct store_reader   any number; used by one thread at a time.
- * What a committed transaction wrote is on disk (WAL, synchronous=FULL) and
+ * What a committed transaction wrote is on disk and
  * seen by every reader call that begins afterwards.
  *
  * Rows that are given out are owned by the caller (job_row_clear). Out-parameters
@@ -41,7 +40,8 @@ struct store;
 struct store_writer;
 struct store_reader;
 
-/* Opens (and makes) the database and brings it to the newest schema. `url` is "sqlite:PATH".
+/* Opens (and makes) the database and brings it to the newest schema. `url` is "sqlite:PATH", or one of libpq's
+ * ("postgresql://USER:PASSWORD@HOST/DATABASE?…").
  * Fails with a sentence in e: path, permissions, a migration that was changed, a newer schema. The
  * sentence is for the terminal and the log: it names paths. */
 enum errc store_open(const char *url, struct store **out, struct err *e) MUST_CHECK;
@@ -52,7 +52,8 @@ int64_t store_size_bytes(struct store *s);
 /* ---- writing: engine thread only --------------------------------------------------------- *
  *
  * What writes needs an open transaction. ST_CONFLICT and ST_NONE leave it as it was; after any other
- * failure it can only be rolled back. What gives or visits works without one too.
+ * failure it can only be rolled back. An engine may find a failure only later: what has given ST_OK is certain once
+ * the commit has. What gives or visits works without a transaction too.
  */
 
 /* ST_FAIL when another process has the writer of this database. */

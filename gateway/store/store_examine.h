@@ -12,13 +12,13 @@
 #include "base/err.h"
 
 struct store_findings {
-    bool is_known;       /* it is of a kind that can be examined: else nothing below is filled in */
-    bool is_there;       /* else it will be made */
-    int64_t jobs;        /* in it; -1 = not counted */
-    int64_t keys;        /* of the API that are neither revoked nor expired; -1 = not counted */
-    int behind;          /* migrations that the next start applies */
+    bool is_there;  /* else it will be made */
+    bool is_served; /* by a server that sees to its soundness, so that this was not looked at */
+    int64_t jobs;   /* in it; -1 = not counted */
+    int64_t keys;   /* of the API that are neither revoked nor expired; -1 = not counted */
+    int behind;     /* migrations that the next start applies */
     bool is_partly_seen; /* the time was over before all of it had been checked */
-    char fault[320];     /* what is wrong with its contents, in SQLite's words; "" = nothing */
+    char fault[320];     /* what is wrong with its contents, in its own words; "" = nothing */
 };
 
 /* `url` as for store_open. Checks at most for so long. STORE_UNAVAILABLE with a sentence when it cannot be opened, is of

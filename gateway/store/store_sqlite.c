@@ -62,7 +62,7 @@ static enum errc make_file(const char *path, struct err *e)
 }
 
 /* SQLITE_OK when the file is in WAL mode; SQLITE_DONE when it cannot be. */
-static int try_wal(struct handle *h)
+static int try_wal(struct sqlite_handle *h)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_OK;
@@ -80,7 +80,7 @@ static int try_wal(struct handle *h)
     return rc;
 }
 
-static enum st set_wal(struct handle *h)
+static enum st set_wal(struct sqlite_handle *h)
 {
     int rc = try_wal(h);
 
@@ -97,10 +97,11 @@ static enum st set_wal(struct handle *h)
     return rc == SQLITE_OK ? ST_OK : sqlite_failed(h->db, rc, "switching to WAL mode");
 }
 
-static enum errc open_store(const char *path, struct store **out, struct err *e)
+static enum errc open_store(const char *url, struct store **out, struct err *e)
 {
+    const char *path = url + strlen("sqlite:");
     struct sqlite_store *s = NULL;
-    struct handle keeper = {0};
+    struct sqlite_handle keeper = {0};
     enum errc errc = ERR_NONE;
     enum st st = ST_OK;
 
@@ -112,7 +113,7 @@ static enum errc open_store(const char *path, struct store **out, struct err *e)
     if (errc != ERR_NONE) {
         return errc;
     }
-    st = handle_open(&keeper, path, SQLITE_OPEN_READWRITE);
+    st = sqlite_connect(&keeper, path, SQLITE_OPEN_READWRITE);
     if (st == ST_OK) {
         st = set_wal(&keeper);
     }
@@ -123,11 +124,11 @@ static enum errc open_store(const char *path, struct store **out, struct err *e)
                        "The database %s cannot be opened: %s.", path, store_reason());
     }
     if (errc != ERR_NONE) {
-        handle_close(&keeper);
+        sqlite_disconnect(&keeper);
         return errc;
     }
     s = xcalloc(1, sizeof *s);
-    s->base.ops = &store_sqlite_ops;
+    s->base.driver = &store_sqlite_driver;
     s->path = xstrdup(path);
     s->keeper = keeper;
     *out = &s->base;
@@ -138,7 +139,7 @@ static void close_store(struct store *base)
 {
     struct sqlite_store *s = container_of(base, struct sqlite_store, base);
 
-    handle_close(&s->keeper);
+    sqlite_disconnect(&s->keeper);
     free(s->path);
     free(s);
 }
@@ -165,75 +166,69 @@ static enum st lock_writer(const char *path, int *out_fd)
     return st;
 }
 
-/* Takes the lock; -1 = without one. */
-static enum st new_writer(struct store *base, int lock_fd, struct store_writer **out)
+static enum st open_handle(struct store *base, enum handle_use use, struct handle **out)
 {
     const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-    struct handle h = {0};
-    struct sqlite_writer *w = NULL;
-    enum st st = handle_open(&h, s->path, SQLITE_OPEN_READWRITE);
+    struct sqlite_handle fresh = {.lock_fd = -1};
+    struct sqlite_handle *h = NULL;
+    int lock_fd = -1;
+    enum st st = use == HANDLE_WRITES ? lock_writer(s->path, &lock_fd) : ST_OK;
 
+    if (st == ST_OK) {
+        st = sqlite_connect(&fresh, s->path,
+                            use == HANDLE_READS ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    }
     if (st != ST_OK) {
         file_close(&lock_fd);
         return st;
     }
-    w = xcalloc(1, sizeof *w);
-    w->base.ops = &store_sqlite_ops;
-    w->h = h;
-    w->lock_fd = lock_fd;
-    *out = &w->base;
+    h = xmalloc(sizeof *h);
+    *h = fresh;
+    h->lock_fd = lock_fd;
+    h->path = s->path;
+    *out = &h->base;
     return ST_OK;
 }
 
-static enum st open_writer(struct store *base, struct store_writer **out)
+static void close_handle(struct handle *base)
 {
-    const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-    int lock_fd = -1;
-    enum st st = lock_writer(s->path, &lock_fd);
+    struct sqlite_handle *h = sqlite_handle_of(base);
+    int lock_fd = h->lock_fd;
 
-    return st == ST_OK ? new_writer(base, lock_fd, out) : st;
+    sqlite_disconnect(h);
+    file_close(&lock_fd);
+    free(h);
 }
 
-static enum st open_keys_writer(struct store *base, struct store_writer **out)
+/* ---- the transaction ------------------------------------------------------------------------- */
+
+static enum st begin(struct handle *h)
 {
-    return new_writer(base, -1, out);
+    return run_plain(h, SQL_BEGIN);
 }
 
-static void close_writer(struct store_writer *base)
+static enum st commit(struct handle *h)
 {
-    struct sqlite_writer *w = container_of(base, struct sqlite_writer, base);
-
-    sqlite_rollback(base);
-    handle_close(&w->h);
-    file_close(&w->lock_fd);
-    free(w);
+    return run_plain(h, SQL_COMMIT);
 }
 
-static enum st open_reader(struct store *base, struct store_reader **out)
+static void rollback(struct handle *h)
 {
-    const struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-    struct handle h = {0};
-    struct sqlite_reader *r = NULL;
-    enum st st = handle_open(&h, s->path, SQLITE_OPEN_READONLY);
+    if (sqlite3_get_autocommit(sqlite_handle_of(h)->db) == 0) {
+        AUTO(query_end) struct query q = query_begin(h, SQL_ROLLBACK);
 
-    if (st != ST_OK) {
-        return st;
+        (void)sqlite3_step(q.stmt); /* cannot fail, and must not replace the reason */
     }
-    r = xcalloc(1, sizeof *r);
-    r->base.ops = &store_sqlite_ops;
-    r->h = h;
-    r->path = xstrdup(s->path);
-    *out = &r->base;
-    return ST_OK;
 }
 
-static void close_reader(struct store_reader *base)
+static int64_t changes(struct handle *h)
 {
-    struct sqlite_reader *r = container_of(base, struct sqlite_reader, base);
+    return sqlite3_changes64(sqlite_handle_of(h)->db);
+}
 
-    handle_close(&r->h);
-    free(r->path);
-    free(r);
+static int64_t all_changes(struct handle *h)
+{
+    return sqlite3_total_changes64(sqlite_handle_of(h)->db);
 }
 
 /* ---- health ---------------------------------------------------------------------------------- */
@@ -250,22 +245,22 @@ static enum st probe(struct handle *h)
     return st;
 }
 
-static enum st health(struct store_reader *base)
+static enum st health(struct handle *base)
 {
-    struct sqlite_reader *r = container_of(base, struct sqlite_reader, base);
+    const struct sqlite_handle *h = sqlite_handle_of(base);
     struct statvfs fs = {0};
-    enum st st = probe(&r->h);
+    enum st st = probe(base);
 
     if (st != ST_OK) {
         return st;
     }
-    if (access(r->path, R_OK | W_OK) != 0 || statvfs(r->path, &fs) != 0) {
-        store_reason_set("%s cannot be written: %m", r->path);
+    if (access(h->path, R_OK | W_OK) != 0 || statvfs(h->path, &fs) != 0) {
+        store_reason_set("%s cannot be written: %m", h->path);
         return ST_FAIL;
     }
     if ((uint64_t)fs.f_bavail * fs.f_frsize < FREE_BYTES_MIN) {
         store_reason_set("less than %d MiB are free where %s lies",
-                         (int)(FREE_BYTES_MIN / 1024 / 1024), r->path);
+                         (int)(FREE_BYTES_MIN / 1024 / 1024), h->path);
         return ST_FULL;
     }
     return ST_OK;
@@ -290,81 +285,31 @@ static int64_t size_bytes(struct store *base)
     return total;
 }
 
-const struct store_ops store_sqlite_ops = {
-    .scheme = "sqlite:",
+const struct sql_driver store_sqlite_driver = {
+    .examine = sqlite_examine,
     .open = open_store,
     .close = close_store,
     .size_bytes = size_bytes,
-    .writer_open = open_writer,
-    .writer_close = close_writer,
-    .keys_writer_open = open_keys_writer,
-    .begin = sqlite_begin,
-    .commit = sqlite_commit,
-    .rollback = sqlite_rollback,
-    .changes = sqlite_changes,
-    .job_insert = sqlite_job_insert,
-    .job_save = sqlite_job_save,
-    .job_delete = sqlite_job_delete,
-    .writer_job = sqlite_writer_job,
-    .writer_graph = sqlite_writer_graph,
-    .output_insert = sqlite_output_insert,
-    .waiting = sqlite_waiting,
-    .in_flight = sqlite_in_flight,
-    .overdue = sqlite_overdue,
-    .next_deadline = sqlite_next_deadline,
-    .idempotency_purge = sqlite_idempotency_purge,
-    .trash = sqlite_trash,
-    .trash_done = sqlite_trash_done,
-    .file_is_used = sqlite_file_is_used,
-    .writer_files = sqlite_writer_files,
-    .preference_put = sqlite_preference_put,
-    .preference_delete = sqlite_preference_delete,
-    .writer_preference = sqlite_writer_preference,
-    .preference = sqlite_preference,
-    .hold_put = sqlite_hold_put,
-    .hold_remove = sqlite_hold_remove,
-    .holds = sqlite_holds,
-    .preferences = sqlite_preferences,
-    .key_insert = sqlite_key_insert,
-    .key_revoke = sqlite_key_revoke,
-    .key_used = sqlite_key_used,
-    .keys_active = sqlite_keys_active,
-    .asset_insert = sqlite_asset_insert,
-    .asset_delete = sqlite_asset_delete,
-    .jobs_expire = sqlite_jobs_expire,
-    .outputs_expire = sqlite_outputs_expire,
-    .outputs_delete = sqlite_outputs_delete,
-    .assets_expire = sqlite_assets_expire,
-    .event_insert = sqlite_event_insert,
-    .events_expire = sqlite_events_expire,
-    .events_range = sqlite_events_range,
-    .delivery_insert = sqlite_delivery_insert,
-    .delivery_result = sqlite_delivery_result,
-    .delivery_again = sqlite_delivery_again,
-    .deliveries_expire = sqlite_deliveries_expire,
-    .reader_open = open_reader,
-    .reader_close = close_reader,
-    .job = sqlite_job,
-    .idempotency = sqlite_idempotency,
-    .graph = sqlite_graph,
-    .outputs = sqlite_outputs,
-    .output = sqlite_output,
-    .jobs = sqlite_jobs,
-    .asset = sqlite_asset,
-    .asset_by_file = sqlite_asset_by_file,
-    .output_list = sqlite_output_list,
-    .events = sqlite_events,
-    .deliveries_host = sqlite_deliveries_host,
-    .deliveries_due = sqlite_deliveries_due,
-    .deliveries_pending = sqlite_deliveries_pending,
-    .deliveries = sqlite_deliveries,
-    .ended = sqlite_ended,
-    .in_flight_counts = sqlite_in_flight_counts,
-    .open_counts = sqlite_open_counts,
-    .owns = sqlite_owns,
-    .key_by_hash = sqlite_key_by_hash,
-    .key_by_name = sqlite_key_by_name,
-    .key = sqlite_key,
-    .keys = sqlite_keys,
+    .handle_open = open_handle,
+    .handle_close = close_handle,
     .health = health,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .changes = changes,
+    .all_changes = all_changes,
+    .prepare = sqlite_prepare,
+    .prepare_text = sqlite_prepare_text,
+    .finish = sqlite_finish,
+    .step = sqlite_step,
+    .run = sqlite_run,
+    .bind_str = sqlite_bind_str,
+    .bind_bytes = sqlite_bind_bytes,
+    .bind_int64 = sqlite_bind_int64,
+    .is_null = sqlite_is_null,
+    .column_span = sqlite_column_span,
+    .column_int64 = sqlite_column_int64,
+    .column_kind = sqlite_column_kind,
+    .column_count = sqlite_column_count,
+    .column_name = sqlite_column_name,
 };

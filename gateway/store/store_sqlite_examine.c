@@ -26,14 +26,15 @@ static void finalize(sqlite3_stmt **stmt)
     (void)sqlite3_finalize(*stmt);
 }
 
-static enum errc broken(struct handle *h, const char *path, struct err *e)
+static enum errc broken(struct sqlite_handle *h, const char *path, struct err *e)
 {
     return err_set(e, ERR_STORE_UNAVAILABLE, "The database %s cannot be read: %s.", path,
                    sqlite3_errmsg(h->db));
 }
 
 /* The first number of the first row; `missing` when there is none. */
-static int64_t number_of(struct handle *h, const char *sql, int64_t parameter, int64_t missing)
+static int64_t number_of(struct sqlite_handle *h, const char *sql, int64_t parameter,
+                         int64_t missing)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
 
@@ -60,7 +61,7 @@ static void put_path(struct buf *uri, const char *path)
     }
 }
 
-static enum errc open_read_only(const char *path, struct handle *h, struct err *e)
+static enum errc open_read_only(const char *path, struct sqlite_handle *h, struct err *e)
 {
     AUTO(buf_clear) struct buf uri = BUF_INIT(URI_MAX);
     AUTO(free_ptr) char *log = xasprintf("%s-wal", path);
@@ -110,8 +111,8 @@ static enum errc check_migration(const char *path, const char *name, const char 
     return ERR_NONE;
 }
 
-static enum errc check_migrations(struct handle *h, const char *path, struct store_findings *out,
-                                  struct err *e)
+static enum errc check_migrations(struct sqlite_handle *h, const char *path,
+                                  struct store_findings *out, struct err *e)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_OK;
@@ -135,7 +136,8 @@ static enum errc check_migrations(struct handle *h, const char *path, struct sto
 }
 
 /* An empty file is one that is about to become ours. */
-static enum errc check_owner(struct handle *h, const char *path, bool *is_empty, struct err *e)
+static enum errc check_owner(struct sqlite_handle *h, const char *path, bool *is_empty,
+                             struct err *e)
 {
     int64_t tables = number_of(h, "SELECT count(*) FROM sqlite_schema", 0, -1);
 
@@ -158,7 +160,7 @@ static int is_late(void *due_mono_ms)
     return clock_mono_ms() > *(const int64_t *)due_mono_ms ? 1 : 0;
 }
 
-static void check_contents(struct handle *h, int64_t limit_ms, struct store_findings *out)
+static void check_contents(struct sqlite_handle *h, int64_t limit_ms, struct store_findings *out)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int64_t due = clock_mono_ms() + limit_ms;
@@ -178,7 +180,7 @@ static void check_contents(struct handle *h, int64_t limit_ms, struct store_find
     }
 }
 
-static enum errc examine(struct handle *h, const char *path, int64_t now, int64_t limit_ms,
+static enum errc examine(struct sqlite_handle *h, const char *path, int64_t now, int64_t limit_ms,
                          struct store_findings *out, struct err *e)
 {
     bool is_empty = false;
@@ -198,32 +200,20 @@ static enum errc examine(struct handle *h, const char *path, int64_t now, int64_
     return ERR_NONE;
 }
 
-enum errc store_examine(const char *url, int64_t now, int64_t limit_ms, struct store_findings *out,
-                        struct err *e)
+enum errc sqlite_examine(const char *url, int64_t now, int64_t limit_ms, struct store_findings *out,
+                         struct err *e)
 {
-    static const char PREFIX[] = "sqlite:";
-    struct store_findings found = {.jobs = -1, .keys = -1};
-    struct handle h = {.db = NULL};
-    const char *path = url + sizeof PREFIX - 1;
+    struct sqlite_handle h = {.db = NULL};
+    const char *path = url + strlen("sqlite:");
     struct stat st;
 
-    e->code = ERR_NONE;
-    if (strncmp(url, PREFIX, sizeof PREFIX - 1) != 0) {
-        *out = found;
-        return ERR_NONE;
-    }
-    found.is_known = true;
     if (stat(path, &st) != 0 && errno == ENOENT) {
-        *out = found;
         return ERR_NONE;
     }
-    found.is_there = true;
+    out->is_there = true;
     if (open_read_only(path, &h, e) == ERR_NONE) {
-        (void)examine(&h, path, now, limit_ms, &found, e);
+        (void)examine(&h, path, now, limit_ms, out, e);
     }
-    handle_close(&h);
-    if (e->code == ERR_NONE) {
-        *out = found;
-    }
+    sqlite_disconnect(&h);
     return e->code;
 }

@@ -28,7 +28,8 @@ static void finalize(sqlite3_stmt **stmt)
 }
 
 /* Runs a query for one row: ST_NONE without one. On ST_OK the caller finalizes *out. */
-static enum st query_one(struct handle *h, const char *sql, int64_t parameter, sqlite3_stmt **out)
+static enum st query_one(struct sqlite_handle *h, const char *sql, int64_t parameter,
+                         sqlite3_stmt **out)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_OK;
@@ -48,7 +49,7 @@ static enum st query_one(struct handle *h, const char *sql, int64_t parameter, s
     return rc == SQLITE_DONE ? ST_NONE : sqlite_failed(h->db, rc, sql);
 }
 
-static enum st query_exists(struct handle *h, const char *sql)
+static enum st query_exists(struct sqlite_handle *h, const char *sql)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
 
@@ -67,7 +68,7 @@ static enum errc store_broken(const char *path, enum st st, struct err *e)
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'"
 
 /* Is the file empty or ours? */
-static enum errc check_owner(struct handle *h, const char *path, struct err *e)
+static enum errc check_owner(struct sqlite_handle *h, const char *path, struct err *e)
 {
     enum st has_tables = query_exists(h, "SELECT 1 FROM sqlite_schema LIMIT 1");
     enum st is_ours = query_exists(h, HAS_MIGRATIONS);
@@ -114,7 +115,7 @@ static const struct embedded_file *newest_known(int64_t *number)
 }
 
 /* A newer program may have left what this one would damage. */
-static enum errc check_age(struct handle *h, const char *path, struct err *e)
+static enum errc check_age(struct sqlite_handle *h, const char *path, struct err *e)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int64_t known = 0;
@@ -145,7 +146,8 @@ static enum errc check_age(struct handle *h, const char *path, struct err *e)
 
 /* ---- one migration --------------------------------------------------------------------------- */
 
-static enum st remember(struct handle *h, int64_t number, const char *name, const char *sha256)
+static enum st remember(struct sqlite_handle *h, int64_t number, const char *name,
+                        const char *sha256)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
     int rc = SQLITE_OK;
@@ -168,7 +170,7 @@ static enum st remember(struct handle *h, int64_t number, const char *name, cons
 
 /* In the open transaction: applies the file unless that has been done; *is_changed when it was done
  * with another text. */
-static enum st apply(struct handle *h, int64_t number, const struct embedded_file *file,
+static enum st apply(struct sqlite_handle *h, int64_t number, const struct embedded_file *file,
                      bool *is_changed)
 {
     AUTO(finalize) sqlite3_stmt *stmt = NULL;
@@ -186,7 +188,7 @@ static enum st apply(struct handle *h, int64_t number, const struct embedded_fil
     if (st != ST_NONE) {
         return st;
     }
-    st = handle_exec(h, file->data);
+    st = sqlite_exec(h, file->data);
     if (st == ST_OK) {
         st = remember(h, number, file->name, sha256);
     }
@@ -197,17 +199,17 @@ static enum st apply(struct handle *h, int64_t number, const struct embedded_fil
     return st;
 }
 
-static enum errc apply_in_transaction(struct handle *h, const char *path, int64_t number,
+static enum errc apply_in_transaction(struct sqlite_handle *h, const char *path, int64_t number,
                                       const struct embedded_file *file, struct err *e)
 {
     bool is_changed = false;
-    enum st st = handle_exec(h, "BEGIN IMMEDIATE");
+    enum st st = sqlite_exec(h, "BEGIN IMMEDIATE");
 
     if (st == ST_OK) {
         st = apply(h, number, file, &is_changed);
     }
     if (st == ST_OK) {
-        st = handle_exec(h, "COMMIT");
+        st = sqlite_exec(h, "COMMIT");
     }
     if (sqlite3_get_autocommit(h->db) == 0) {
         (void)sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL); /* keeps the reason */
@@ -224,7 +226,7 @@ static enum errc apply_in_transaction(struct handle *h, const char *path, int64_
     return ERR_NONE;
 }
 
-enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e)
+enum errc sqlite_migrate(struct sqlite_handle *h, const char *path, struct err *e)
 {
     enum errc errc = check_owner(h, path, e);
 
@@ -234,7 +236,7 @@ enum errc sqlite_migrate(struct handle *h, const char *path, struct err *e)
     if (errc != ERR_NONE) {
         return errc;
     }
-    if (handle_exec(h, "PRAGMA foreign_keys = OFF") != ST_OK) {
+    if (sqlite_exec(h, "PRAGMA foreign_keys = OFF") != ST_OK) {
         return store_broken(path, ST_FAIL, e);
     }
     for (const struct embedded_file *f = sqlite_migrations; f->name != NULL; f++) {

@@ -15,8 +15,9 @@
 #define BUSY_MS 2000
 
 static const char *const sql_text[SQL_COUNT] = {
-#define SQL(name, text) [SQL_##name] = (text),
-#include "store/store_sqlite_sql.def"
+#define SQL(name, text)            [SQL_##name] = (text),
+#define SQL_EACH(name, sqlite, pg) [SQL_##name] = (sqlite),
+#include "store/store_sql.def"
 };
 
 /* ---- connections ----------------------------------------------------------------------------- */
@@ -32,9 +33,9 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
                                "PRAGMA journal_size_limit = 67108864;" /* WAL left on disk, bytes */
                                "PRAGMA foreign_keys = ON;";
 
-enum st handle_open(struct handle *h, const char *path, int flags)
+enum st sqlite_connect(struct sqlite_handle *h, const char *path, int flags)
 {
-    struct handle fresh = {0};
+    struct sqlite_handle fresh = {.base.driver = &store_sqlite_driver, .lock_fd = -1};
     enum st st = ST_OK;
     int rc = SQLITE_OK;
 
@@ -46,19 +47,19 @@ enum st handle_open(struct handle *h, const char *path, int flags)
         (void)sqlite3_db_config(fresh.db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void)sqlite3_db_config(fresh.db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
         (void)sqlite3_db_config(fresh.db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-        st = handle_exec(&fresh, settings);
+        st = sqlite_exec(&fresh, settings);
     } else {
         st = sqlite_failed(fresh.db, rc, "opening the database file");
     }
     if (st != ST_OK) {
-        handle_close(&fresh);
+        sqlite_disconnect(&fresh);
         return st;
     }
     *h = fresh;
     return ST_OK;
 }
 
-void handle_close(struct handle *h)
+void sqlite_disconnect(struct sqlite_handle *h)
 {
     for (size_t i = 0; i < COUNT_OF(h->fixed); i++) {
         (void)sqlite3_finalize(h->fixed[i]);
@@ -67,10 +68,10 @@ void handle_close(struct handle *h)
         (void)sqlite3_finalize(h->list[i]);
     }
     (void)sqlite3_close(h->db);
-    *h = (struct handle){0};
+    *h = (struct sqlite_handle){0};
 }
 
-enum st handle_exec(struct handle *h, const char *sql)
+enum st sqlite_exec(struct sqlite_handle *h, const char *sql)
 {
     int rc = SQLITE_OK;
 
@@ -127,69 +128,72 @@ enum st sqlite_failed(sqlite3 *db, int rc, const char *doing)
 
 /* ---- a statement in use ---------------------------------------------------------------------- */
 
-static struct query begin(struct handle *h, sqlite3_stmt **slot, const char *sql)
+struct sqlite_handle *sqlite_handle_of(struct handle *base)
 {
-    struct query q = {.db = h->db, .rc = SQLITE_OK};
+    return container_of(base, struct sqlite_handle, base);
+}
 
+static void begin(struct query *q, sqlite3_stmt **slot, const char *sql)
+{
+    q->rc = SQLITE_OK;
     if (*slot == NULL) {
         errno = 0;
-        q.rc = sqlite3_prepare_v3(h->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        q->rc = sqlite3_prepare_v3(sqlite_handle_of(q->h)->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                   slot, NULL);
     }
-    q.stmt = *slot;
+    q->stmt = *slot;
     /* A visitor of this very statement has asked for it again. */
-    bug_if(q.stmt != NULL && sqlite3_stmt_busy(q.stmt) != 0);
-    return q;
+    bug_if(*slot != NULL && sqlite3_stmt_busy(*slot) != 0);
 }
 
-struct query query_begin(struct handle *h, enum sql which)
+void sqlite_prepare(struct query *q, enum sql which)
 {
-    return begin(h, &h->fixed[which], sql_text[which]);
+    begin(q, &sqlite_handle_of(q->h)->fixed[which], sql_text[which]);
 }
 
-struct query query_begin_list(struct handle *h, const char *sql)
+void sqlite_prepare_text(struct query *q, const char *sql)
 {
+    struct sqlite_handle *h = sqlite_handle_of(q->h);
     sqlite3_stmt **slot = NULL;
 
     for (size_t i = 0; i < LIST_CACHE; i++) {
         if (h->list[i] != NULL && strcmp(sqlite3_sql(h->list[i]), sql) == 0) {
-            return begin(h, &h->list[i], sql);
+            begin(q, &h->list[i], sql);
+            return;
         }
     }
     slot = &h->list[h->next_list];
     h->next_list = (h->next_list + 1) % LIST_CACHE;
     (void)sqlite3_finalize(*slot);
     *slot = NULL;
-    return begin(h, slot, sql);
+    begin(q, slot, sql);
 }
 
-void query_end(struct query *q)
+void sqlite_finish(struct query *q)
 {
-    if (q->stmt != NULL) {
-        (void)sqlite3_reset(q->stmt);
-        (void)sqlite3_clear_bindings(q->stmt);
-        q->stmt = NULL;
-    }
+    (void)sqlite3_reset(q->stmt);
+    (void)sqlite3_clear_bindings(q->stmt);
 }
 
-enum st query_step(struct query *q)
+enum st sqlite_step(struct query *q)
 {
     if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW) {
         errno = 0;
         q->rc = sqlite3_step(q->stmt);
     }
-    q->read = 0;
     if (q->rc == SQLITE_ROW) {
         return ST_OK;
     }
     if (q->rc == SQLITE_DONE) {
         return ST_NONE;
     }
-    return sqlite_failed(q->db, q->rc, q->stmt != NULL ? sqlite3_sql(q->stmt) : "a statement");
+    return sqlite_failed(sqlite_handle_of(q->h)->db, q->rc,
+                         q->stmt != NULL ? sqlite3_sql(q->stmt) : "a statement");
 }
 
-enum st query_run(struct query *q)
+enum st sqlite_run(struct query *q)
 {
-    enum st st = query_step(q);
+    enum st st = sqlite_step(q);
 
     return st == ST_NONE ? ST_OK : st;
 }
@@ -203,207 +207,70 @@ static void bound(struct query *q, int rc)
     }
 }
 
-void put_str(struct query *q, const char *text)
+void sqlite_bind_str(struct query *q, int index, const char *text)
 {
-    if (q->stmt != NULL) {
-        bound(q, sqlite3_bind_text(q->stmt, ++q->bound, text, -1, SQLITE_STATIC));
-    }
+    bound(q, sqlite3_bind_text(q->stmt, index, text, -1, SQLITE_STATIC));
 }
 
-void put_text(struct query *q, char *const *text)
+void sqlite_bind_bytes(struct query *q, int index, struct span bytes, bool is_blob)
 {
-    put_str(q, *text);
+    const char *data = bytes.len > 0 ? bytes.ptr : ""; /* a pointer that is NULL would bind NULL */
+
+    bound(q, is_blob ? sqlite3_bind_blob64(q->stmt, index, data, bytes.len, SQLITE_STATIC)
+                     : sqlite3_bind_text64(q->stmt, index, data, bytes.len, SQLITE_STATIC,
+                                           SQLITE_UTF8));
 }
 
-void put_span(struct query *q, struct span text)
+void sqlite_bind_int64(struct query *q, int index, int64_t number)
 {
-    if (q->stmt != NULL) {
-        bound(q, sqlite3_bind_text64(q->stmt, ++q->bound, text.len > 0 ? text.ptr : "", text.len,
-                                     SQLITE_STATIC, SQLITE_UTF8));
-    }
-}
-
-void put_blob(struct query *q, struct span bytes)
-{
-    if (q->stmt != NULL) {
-        /* A pointer that is NULL would bind NULL. */
-        bound(q, sqlite3_bind_blob64(q->stmt, ++q->bound, bytes.len > 0 ? bytes.ptr : "", bytes.len,
-                                     SQLITE_STATIC));
-    }
-}
-
-void put_id(struct query *q, const struct id *id)
-{
-    put_str(q, id_is_none(*id) ? NULL : id->text);
-}
-
-void put_int64(struct query *q, const int64_t *number)
-{
-    if (q->stmt != NULL) {
-        bound(q, sqlite3_bind_int64(q->stmt, ++q->bound, *number));
-    }
-}
-
-void put_int(struct query *q, const int *number)
-{
-    int64_t wide = *number;
-
-    put_int64(q, &wide);
-}
-
-void put_bool(struct query *q, const bool *flag)
-{
-    int64_t wide = *flag ? 1 : 0;
-
-    put_int64(q, &wide);
-}
-
-void put_time(struct query *q, const int64_t *ms)
-{
-    if (*ms == 0) {
-        put_str(q, NULL);
-    } else {
-        put_int64(q, ms);
-    }
+    bound(q, sqlite3_bind_int64(q->stmt, index, number));
 }
 
 /* ---- values out ------------------------------------------------------------------------------ */
 
-struct span get_span(struct query *q)
+bool sqlite_is_null(struct query *q, int column)
 {
-    int column = q->read++;
-    const void *data = sqlite3_column_blob(q->stmt, column); /* of a text: its bytes */
+    return sqlite3_column_type(q->stmt, column) == SQLITE_NULL;
+}
+
+struct span sqlite_column_span(struct query *q, int column)
+{
+    bool is_blob = sqlite3_column_type(q->stmt, column) == SQLITE_BLOB;
+    const char *data = is_blob ? sqlite3_column_blob(q->stmt, column)
+                               : (const char *)sqlite3_column_text(q->stmt, column);
     int len = sqlite3_column_bytes(q->stmt, column);
 
-    if (data == NULL && sqlite3_errcode(q->db) == SQLITE_NOMEM) {
+    if (data == NULL && sqlite3_errcode(sqlite_handle_of(q->h)->db) == SQLITE_NOMEM) {
         out_of_memory();
     }
     return (struct span){len > 0 ? data : "", (size_t)len};
 }
 
-const char *get_str(struct query *q)
+int64_t sqlite_column_int64(struct query *q, int column)
 {
-    int column = q->read++;
-    const unsigned char *text = sqlite3_column_text(q->stmt, column);
-
-    if (text == NULL && sqlite3_column_type(q->stmt, column) != SQLITE_NULL) {
-        out_of_memory();
-    }
-    return (const char *)text;
+    return sqlite3_column_int64(q->stmt, column);
 }
 
-void get_text(struct query *q, char **out)
+enum value_kind sqlite_column_kind(struct query *q, int column)
 {
-    *out = xstrdup_or_null(get_str(q));
-}
-
-static void bad_value(struct query *q)
-{
-    q->rc = SQLITE_CORRUPT;
-}
-
-void get_id(struct query *q, struct id *out)
-{
-    const char *text = get_str(q);
-
-    *out = ID_NONE;
-    if (text != NULL && !id_parse(span_of(text), out)) {
-        bad_value(q);
+    switch (sqlite3_column_type(q->stmt, column)) {
+    case SQLITE_NULL:
+        return VALUE_NULL;
+    case SQLITE_INTEGER:
+        return VALUE_NUMBER;
+    case SQLITE_BLOB:
+        return VALUE_BLOB;
+    default:
+        return VALUE_TEXT;
     }
 }
 
-void get_int64(struct query *q, int64_t *out)
+int sqlite_column_count(struct query *q)
 {
-    *out = sqlite3_column_int64(q->stmt, q->read++);
+    return sqlite3_column_count(q->stmt);
 }
 
-void get_int(struct query *q, int *out)
+const char *sqlite_column_name(struct query *q, int column)
 {
-    *out = sqlite3_column_int(q->stmt, q->read++);
-}
-
-void get_bool(struct query *q, bool *out)
-{
-    *out = sqlite3_column_int(q->stmt, q->read++) != 0;
-}
-
-void get_time(struct query *q, int64_t *out)
-{
-    get_int64(q, out); /* NULL reads as 0 */
-}
-
-/* ---- words ----------------------------------------------------------------------------------- */
-
-/* The words of a stop are not part of the public contract: they live here. */
-static const char *const stop_words[] = {
-    [STOP_NONE] = NULL,
-    [STOP_CANCEL] = "cancel",
-    [STOP_TIMEOUT] = "timeout",
-    [STOP_DEADLINE] = "deadline",
-};
-
-void put_status(struct query *q, const enum job_status *status)
-{
-    put_str(q, job_status_word(*status));
-}
-
-void put_phase(struct query *q, const enum job_phase *phase)
-{
-    put_str(q, job_phase_word(*phase));
-}
-
-void put_errc(struct query *q, const enum job_errc *code)
-{
-    put_str(q, job_errc_word(*code));
-}
-
-void put_stop(struct query *q, const enum job_stop *stop)
-{
-    put_str(q, stop_words[*stop]);
-}
-
-void get_status(struct query *q, enum job_status *out)
-{
-    if (!job_status_parse(span_of(get_str(q)), out)) {
-        bad_value(q);
-    }
-}
-
-void get_phase(struct query *q, enum job_phase *out)
-{
-    const char *word = get_str(q);
-
-    *out = PHASE_NONE;
-    if (word != NULL && !job_phase_parse(span_of(word), out)) {
-        bad_value(q);
-    }
-}
-
-void get_errc(struct query *q, enum job_errc *out)
-{
-    const char *word = get_str(q);
-
-    *out = JOB_ERR_NONE;
-    if (word != NULL) {
-        *out = job_errc_parse(span_of(word));
-        /* A code that this program does not know is still an error. */
-        if (*out == JOB_ERR_NONE) {
-            *out = JOB_ERR_INTERNAL_ERROR;
-        }
-    }
-}
-
-void get_stop(struct query *q, enum job_stop *out)
-{
-    const char *word = get_str(q);
-
-    *out = STOP_NONE;
-    for (size_t i = STOP_CANCEL; word != NULL && i < COUNT_OF(stop_words); i++) {
-        if (strcmp(word, stop_words[i]) == 0) {
-            *out = (enum job_stop)i;
-        }
-    }
-    if (word != NULL && *out == STOP_NONE) {
-        bad_value(q);
-    }
+    return sqlite3_column_name(q->stmt, column);
 }

@@ -26,6 +26,7 @@ import threading
 import time
 import urllib.parse
 
+import databases
 import schema_gate
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -108,6 +109,7 @@ class Gateway:
         self.settings = dict(settings or {})
         self.port = 0
         self.url = ""
+        self.database_url = ""  # "" = the file in the data folder
         self._process = None
         self._log_seen = 0
 
@@ -128,7 +130,8 @@ class Gateway:
         self.settings.update(settings)
         self.port = self.port or free_port()
         flags = {"server_listen": f"127.0.0.1:{self.port}", "data_dir": self.data_dir, "backends": self.backends,
-                 **self.settings}
+                 **databases.settings_for(self.data_dir), **self.settings}
+        self.database_url = flags.get("database_url", "")
         command = [str(BIN), "serve"]
         command += [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
         with open(self.log_path, "ab") as log:
@@ -157,6 +160,10 @@ class Gateway:
                 raise AssertionError(f"comfygate did not start; its log ends: {self.log()[-2000:]}")
             line += piece
         return re.search(rb"http://\S+", line).group().decode()
+
+    def sql(self, text, *values):
+        """See databases.run."""
+        return databases.run(self.data_dir, self.database_url, text, *values)
 
     def stop(self):
         """TERM; its exit code. None when it was not running."""

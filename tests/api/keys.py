@@ -6,13 +6,14 @@
 """
 import subprocess
 
+import databases
 import gateway as gateway_module
 
 
 def keys_command(data_dir, *words, **settings):
     """`comfygate keys ...` on that data folder: (exit code, standard output, standard error)."""
     command = [str(gateway_module.BIN), "keys", *words, f"--data-dir={data_dir}"]
-    command += [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in {**databases.settings_for(data_dir), **settings}.items()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False,
                           env=gateway_module.Gateway._environment())
     return done.returncode, done.stdout, done.stderr

@@ -4,6 +4,7 @@
     one_thread  the program that it tests has one thread: it is not run again under ThreadSanitizer
     shares      only looks, or is refused, and minds no others: `gateway`, and `stages()` without options, are then
                 those that all such tests of a pytest process share
+    only_sqlite is about the file of SQLite: it is not run on a PostgreSQL server
     patient     mostly waits, for some seconds at least: such tests are begun early, that none is alone at the end
 
 A conftest.py takes both functions: `from marks import pytest_collection_modifyitems, pytest_configure`.
@@ -12,6 +13,7 @@ MARKS = {
     "once": "not run again under the sanitizers",
     "one_thread": "not run again under ThreadSanitizer",
     "shares": "shares a comfygate with others of its kind",
+    "only_sqlite": "about the file of SQLite: not run on a PostgreSQL server",
     "patient": "mostly waits: it is begun early",
 }
 EARLY = 0.7  # of all tests: where the last patient one stands

@@ -46,7 +46,7 @@ class Refused(Exception):
 
 class S3Server:
     """objects: key -> (bytes, moment it was put). `fault` may be a function of the handler that returns a status to
-    answer with, "cut" (half a body), "short" (a body that ends early, told so), "other" (other bytes), or None."""
+    answer with, a status and a code, "cut" (half a body), "short" (a body that ends early, told so), "other" (other bytes), or None."""
 
     def __init__(self, bucket="pictures", access_key="AKIATEST", secret="not/a+real=secret", region="us-east-1", port=0):
         self.bucket, self.access_key, self.secret, self.region = bucket, access_key, secret, region
@@ -96,6 +96,7 @@ class S3Server:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     s3 = None
+    says = {}  # header fields that a link wants of its answer
 
     def log_message(self, *_args):
         pass
@@ -112,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             with self.s3.lock:
                 self.s3.requests.append((self.command, key))
             fault = self.s3.fault(self) if self.s3.fault else None
+            if isinstance(fault, tuple):
+                raise Refused(*fault)
             if isinstance(fault, int):
                 raise Refused(fault, "InternalError" if fault >= 500 else "AccessDenied")
             getattr(self, f"answer_{self.command}")(key, body, fault)
@@ -124,12 +127,49 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self, status, data=b"", length=None):
         self.send_response(status)
         self.send_header("Content-Length", str(len(data) if length is None else length))
+        for name, value in self.says.items():
+            if value is not None and status < 300:
+                self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
 
+    def check_link(self, query):
+        """That a link which carries its signature is whole and not over."""
+        fields = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        access_key, scope = fields["X-Amz-Credential"].split("/", 1)
+        moment = fields["X-Amz-Date"]
+        at = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
+        if access_key != self.s3.access_key:
+            raise Refused(403, "InvalidAccessKeyId")
+        if "Authorization" in self.headers or fields["X-Amz-SignedHeaders"] != "host":
+            raise Refused(400, "InvalidArgument")
+        if not at - SKEW <= time.time() + self.s3.ahead < at + int(fields["X-Amz-Expires"]):
+            raise Refused(403, "AccessDenied")
+        signature = fields.pop("X-Amz-Signature")
+        path = self.path.partition("?")[0]
+        target = f"{path}?{urllib.parse.urlencode(fields, quote_via=urllib.parse.quote, safe='')}"
+        canonical = canonical_request(self.command, target, {"host": self.headers["Host"]}, "host", "UNSIGNED-PAYLOAD")
+        if not hmac.compare_digest(signature_of(self.s3.secret, scope, moment, canonical), signature):
+            raise Refused(403, "SignatureDoesNotMatch")
+        return fields
+
     def check(self, body):
         """The key that is asked for, when the signature is right."""
+        path, _, query = self.path.partition("?")
+        self.says = {}
+        if "X-Amz-Signature=" in query:
+            fields = self.check_link(query)
+            self.says = {"Content-Type": fields.get("response-content-type"),
+                         "Content-Disposition": fields.get("response-content-disposition")}
+        else:
+            self.check_headers(body)
+        bucket, _, key = urllib.parse.unquote(path)[1:].partition("/")
+        if bucket != self.s3.bucket:
+            raise Refused(404, "NoSuchBucket")
+        return key
+
+    def check_headers(self, body):
         parts = dict(re.findall(r"(\w+)=([^,\s]+)", self.headers.get("Authorization", "")))
         if not parts:
             raise Refused(403, "AccessDenied")
@@ -151,10 +191,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(403, "SignatureDoesNotMatch")
         if hashlib.sha256(body).hexdigest() != headers["x-amz-content-sha256"]:
             raise Refused(400, "XAmzContentSHA256Mismatch")
-        bucket, _, key = urllib.parse.unquote(self.path.partition("?")[0])[1:].partition("/")
-        if bucket != self.s3.bucket:
-            raise Refused(404, "NoSuchBucket")
-        return key
 
     def answer_PUT(self, key, body, _fault):
         self.s3.put(key, body)
@@ -179,6 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, data[:len(data) // 2])
         elif fault == "other":
             self.answer(200, bytes(len(data)))
+        elif part := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            self.answer(206, data[int(part[1]):int(part[2]) + 1 if part[2] else None])
         else:
             self.answer(200, data)
         return None

@@ -4,7 +4,6 @@ import hashlib
 import os
 import pathlib
 import socket
-import sqlite3
 import struct
 import threading
 import time

@@ -15,6 +15,7 @@ import pytest
 import gateway as gateway_module
 from gateway import Gateway, free_port
 from odd_servers import HangUp, Listener, Proxy, TlsProxy, read_head
+from s3_server import S3Server
 from sim import Sim
 from template_folders import write_template
 
@@ -82,6 +83,57 @@ def healthy(sim, **settings):
 def listing(folder):
     return sorted((str(path.relative_to(folder)), path.lstat().st_mtime_ns, path.lstat().st_size)
                   for path in pathlib.Path(folder).rglob("*"))
+
+
+# ---- the bucket ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def s3():
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+def test_a_bucket_that_can_be_used(doctor, s3, sim):
+    found = doctor(**healthy(sim), **s3.settings())
+    assert found.code == 0 and found.of("storage").startswith("ok: the bucket pictures at http://127.0.0.1:")
+    assert s3.keys() == [] and s3.refused == []  # what was kept to try is gone again
+    assert {"PUT", "GET", "DELETE"} <= {method for method, _key in s3.requests}
+    assert "storage" not in {c["check"] for c in doctor(**healthy(sim)).checks}
+    assert s3.secret not in json.dumps(found.checks)
+
+
+@pytest.mark.parametrize("method, fault, says", [
+    ("GET", (403, "InvalidAccessKeyId"), "does not know this access key"),
+    ("GET", (400, "ExpiredToken"), "the access key is over"),
+    ("GET", (403, "RequestTimeTooSkewed"), "the clock of this machine"),
+    ("GET", (404, "NoSuchBucket"), "no such bucket"),
+    ("GET", (503, "SlowDown"), "fewer requests"),
+    ("PUT", (403, "AccessDenied"), "is there, but a file could not be kept"),
+    ("DELETE", (403, "AccessDenied"), "the access key may not do this"),
+    ("PUT", (507, "QuotaExceeded"), "is full"),
+])
+def test_a_bucket_that_cannot_be_used(doctor, s3, sim, method, fault, says):
+    s3.fault = lambda handler: fault if handler.command == method else None
+    found = doctor(**healthy(sim), **s3.settings())
+    assert found.code == 1 and says in found.of("storage", "wrong"), found.of("storage")
+    assert s3.secret not in json.dumps(found.checks)
+
+
+def test_a_bucket_whose_clock_is_another(doctor, s3, sim):
+    s3.ahead = 3600
+    assert "the clock of this machine" in doctor(**healthy(sim), **s3.settings()).of("storage", "wrong")
+
+
+@pytest.mark.parametrize("change, says", [
+    ({"storage_url": "s3://a"}, "a bucket's name"),
+    ({"storage_secret_key": ""}, "no key for it"),
+    ({"storage_url": "s3://pictures?endpoint=http://127.0.0.1:9"}, "does not answer"),
+])
+def test_a_bucket_that_is_named_wrongly(doctor, s3, sim, change, says):
+    settings = {**healthy(sim), **s3.settings(), **change}
+    assert says in doctor(**settings).of("storage", "wrong")
 
 
 # ---- the verb ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import databases
 import graphs
 from stage import eventually, stages  # noqa: F401  (stages is a fixture)
 
@@ -36,6 +37,7 @@ def in_threads(*calls):
 
 
 @pytest.mark.patient
+@databases.only_sqlite
 def test_finish_whose_commit_failed(stages):
     """The end of a prompt was read while the store could not be written: it must be heard again."""
     stage = stages()
@@ -49,6 +51,24 @@ def test_finish_whose_commit_failed(stages):
     assert stage.executions_by_job() == {job["id"]: 1}
 
 
+@databases.only_sqlite
+def test_outputs_are_shown_when_they_are_stored(stages):
+    """Also to who cancels a job that is done but for the commit."""
+    stage = stages()
+    stage.sim.faults({"http_delay": {"path": "/view", "ms": 1500}})
+    job = stage.submit(graphs.steps(3, ms=50))
+    stage.until(job, lambda seen: seen["phase"] == "collecting")
+    with locked_store(stage):
+        eventually(lambda: len(stage.gateway_log("store_commit_failed")) > 0)
+        # From here on what has been collected is not heard of again before the cancel.
+        stage.sim.faults({"http_delay": {"path": "/history", "ms": 3000}})
+        eventually(lambda: len(stage.gateway_log("store_commit_failed")) > 2)
+    answer = stage.cancel(job).json()
+    assert answer["status"] == "canceling" and answer["outputs"] == []
+    # It was done before the cancel, as ComfyUI tells in the end.
+    assert len(stage.finish(job)["outputs"]) == 1
+
+
 def test_history_that_never_answers(stages):
     """The queue answers, history does not, ever: no storm of requests, and no job that hangs."""
     stage = stages(job_max_attempts=1, backend_lost_seconds=2)
@@ -60,6 +80,7 @@ def test_history_that_never_answers(stages):
     stage.finish(job, "failed", timeout=40)
 
 
+@databases.only_sqlite
 def test_patch_and_delete_in_one_turn(stages):
     """Whatever two clients do to one job at once, a third one's submission is none the worse."""
     stage = stages()

@@ -3,7 +3,6 @@ import concurrent.futures
 import contextlib
 import json
 import socket
-import sqlite3
 import time
 
 import pytest
@@ -233,8 +232,7 @@ def test_what_is_not_kept_is_said(stages):
     page = poll(stage.gateway, after=999999)
     assert [each["type"] for each in page["data"]] == ["reset", "snapshot"] and page["next_after"] == str(newest)
     stage.gateway.stop()
-    with contextlib.closing(sqlite3.connect(stage.gateway.data_dir / "comfygate.db")) as db, db:
-        db.execute("DELETE FROM event WHERE seq <= 3")
+    stage.gateway.sql("DELETE FROM event WHERE seq <= 3")
     stage.gateway.start()
     with listen(stage.gateway, last_id=2) as stream:
         assert stream.next().type == "reset"
@@ -247,9 +245,8 @@ def test_old_events_go(stages):
     stage.finish(stage.submit(graphs.picture()))
     newest = int(all_events(stage.gateway)[-1]["id"])
     stage.gateway.stop()
-    with contextlib.closing(sqlite3.connect(stage.gateway.data_dir / "comfygate.db")) as db, db:
-        db.execute("UPDATE event SET at = at - 5 * 3600000 - 1000 WHERE seq < ?", (newest,))
-        db.execute("UPDATE event SET at = at - 5 * 3600000 + 60000 WHERE seq = ?", (newest,))
+    stage.gateway.sql("UPDATE event SET at = at - 5 * 3600000 - 1000 WHERE seq < ?", newest)
+    stage.gateway.sql("UPDATE event SET at = at - 5 * 3600000 + 60000 WHERE seq = ?", newest)
     stage.gateway.start()
     eventually(lambda: poll(stage.gateway, after=0)["data"][0]["type"], lambda type_: type_ == "reset")
     eventually(lambda: poll(stage.gateway, after=newest - 2)["data"][0]["type"], lambda type_: type_ == "reset")
@@ -550,13 +547,11 @@ def test_many_readers_of_one_job(stages):
 @contextlib.contextmanager
 def broken_store(gateway, *tables):
     """Every question about these tables fails meanwhile."""
-    with contextlib.closing(sqlite3.connect(gateway.data_dir / "comfygate.db", timeout=10)) as db:
-        db.execute("PRAGMA legacy_alter_table = ON")
-        for table in tables:
-            db.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-        yield
-        for table in tables:
-            db.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+    for table in tables:
+        gateway.sql(f"ALTER TABLE {table} RENAME TO {table}_away")
+    yield
+    for table in tables:
+        gateway.sql(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 def test_unchanged_is_told_without_the_store(gateways):
@@ -570,7 +565,9 @@ def test_unchanged_is_told_without_the_store(gateways):
         for path, tag in tags.items():
             answer = gateway.request("GET", path, headers={"If-None-Match": tag})
             assert answer.status == 304 and answer.header("ETag") == tag and answer.body == b"", path
-            assert gateway.request("GET", path).status == 503, "the store was really away"
+            # The job itself may be remembered from a moment ago.
+            away = (200, 503) if path == paths[0] else (503,)
+            assert gateway.request("GET", path).status in away, "the store was really away"
     other = gateway.json("POST", "/v1/jobs", json={"workflow": graphs.picture()})
     for path in paths[1:3]:
         assert gateway.request("GET", path, headers={"If-None-Match": tags[path]}).status == 200

@@ -7,12 +7,12 @@ import json
 import os
 import pathlib
 import re
-import sqlite3
 import subprocess
 import time
 
 import pytest
 
+import databases
 import gateway as gateway_module
 from gateway import Gateway
 from keys import Caller, keys_command, make_key
@@ -46,6 +46,7 @@ def listed(caller):
 
 
 @pytest.mark.one_thread
+@databases.only_sqlite
 def test_the_first_key_is_made_before_the_first_start(tmp_path):
     data = tmp_path / "data"
     code, out, err = keys_command(data, "create", "root", "--role", "admin", "--expires", "90d")
@@ -136,6 +137,7 @@ def test_settings_come_from_the_file_of_the_service(tmp_path):
 
 @pytest.mark.one_thread
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@databases.only_sqlite
 def test_what_root_makes_belongs_to_whom_the_folder_belongs_to(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
@@ -274,8 +276,7 @@ def test_last_use_is_written_with_the_housekeeping(asked, root):
     assert root.request("GET", "/v1/jobs").status == 200
 
     def written():
-        with sqlite3.connect(f"file:{asked.data_dir / 'comfygate.db'}?mode=ro", uri=True) as store:
-            return store.execute("SELECT last_used_at FROM api_key WHERE name = 'root'").fetchone()[0]
+        return asked.sql("SELECT last_used_at FROM api_key WHERE name = 'root'")[0][0]
 
     before = written()
     for _ in range(20):

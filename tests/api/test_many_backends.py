@@ -121,6 +121,52 @@ def test_many_that_wait_for_one_that_is_away(stages):
     assert stage.finish(stage.submit(with_checkpoint("a.safetensors")))["backend"] == "left"
 
 
+TAGGED = {"sims": {"left": {}, "middle": {}, "right": {}}, "backend_tags": "left=large, middle=large+fast,right=fast"}
+
+
+def test_tags_narrow_it(stages):
+    """Any that bears them, and of those the one that has nothing to do."""
+    stage = stages(**TAGGED, backend_slots=1)
+    until_known(stage)
+    assert [stage.backend(name=name)["tags"] for name in stage.sims] == [["large"], ["large", "fast"], ["fast"]]
+    jobs = [stage.submit(graphs.steps(5, ms=40), backend="tag:large") for _ in range(6)]
+    assert {stage.finish(job)["backend"] for job in jobs} == {"left", "middle"}
+    jobs = [stage.submit(graphs.steps(2, ms=20), backend="tag:large+fast") for _ in range(3)]
+    assert {stage.finish(job)["backend"] for job in jobs} == {"middle"}
+
+
+def test_tags_and_models(stages):
+    """Of those with the tag only one has the model; the one without the tag has it, too."""
+    stage = stages(**TAGGED)
+    with_models(stage, left=["a.safetensors"], middle=["b.safetensors"], right=["a.safetensors"])
+    jobs = [stage.submit(with_checkpoint("a.safetensors"), backend="tag:large") for _ in range(4)]
+    assert {stage.finish(job)["backend"] for job in jobs} == {"left"}
+    job = stage.finish(stage.submit(with_checkpoint("b.safetensors"), backend="tag:fast"))
+    assert job["backend"] == "middle"
+
+
+def test_tags_are_waited_for(stages):
+    """Also through a restart: the job stays with those that bear them."""
+    stage = stages(**TAGGED)
+    until_known(stage)
+    for name in ("left", "middle"):
+        stage.gateway.request("POST", f"/v1/backends/{name}/drain")
+    job = stage.submit(graphs.picture(), backend="tag:large")
+    assert stage.finish(stage.submit(graphs.picture()))["backend"] == "right"
+    stage.gateway.restart()
+    assert stage.finish(stage.submit(graphs.picture()))["backend"] == "right"
+    assert stage.job(job)["status"] == "queued"
+    stage.gateway.request("POST", "/v1/backends/middle/resume")
+    assert stage.finish(job)["backend"] == "middle"
+
+
+def test_a_tag_that_nobody_bears(stages):
+    stage = stages(**TAGGED)
+    answer = stage.gateway.request("POST", "/v1/jobs", json={"workflow": graphs.picture(), "backend": "tag:small"})
+    assert answer.status == 422 and answer.problem()[0] == "validation_error"
+    assert answer.json()["errors"][0]["pointer"] == "/backend" and "with these tags" in answer.json()["errors"][0]["detail"]
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_two_that_die_are_enough(stages, count):
     """Of several, a job that two have died under is given to none any more, until somebody asks for that."""

@@ -124,9 +124,10 @@ def test_times_of_jobs(busy):
 
 
 def test_the_comfyui(busy):
-    now = settled(busy, lambda now: now.value("comfygate_backend_jobs") == 1)
+    # Its queue is told by the next look at it.
+    now = settled(busy, lambda now: now.value("comfygate_backend_jobs") == 1 and now.value("comfygate_backend_queue_length", -1) == 1)
     assert now.rows("comfygate_backend_up") == [({"backend": "gpu0"}, 1)]
-    assert now.value("comfygate_backend_slots") == 1 and now.value("comfygate_backend_queue_length") == 1
+    assert now.value("comfygate_backend_slots") == 1
     assert now.value("comfygate_backend_draining") == 0
     assert now.value("comfygate_backend_ws_connected") == now.value("comfygate_backend_ws_opened_total") == 1
     assert now.value("comfygate_backend_ws_lost_total") == now.value("comfygate_backend_ws_deaf_total") == 0

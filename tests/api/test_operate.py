@@ -1,6 +1,4 @@
 """What an operator does to a running gateway: moves jobs in the queue, drains a ComfyUI, pauses all of them."""
-import contextlib
-import sqlite3
 import time
 
 import graphs
@@ -412,11 +410,10 @@ def test_a_story_that_is_kept_is_told_whatever_is_kept_of_others(stages):
     between = stage.submit(graphs.picture())
     job, between = stage.finish(stage.submit(graphs.steps(2, 10))), stage.finish(between)
     stage.gateway.stop()
-    with contextlib.closing(sqlite3.connect(stage.gateway.data_dir / "comfygate.db")) as db, db:
-        first = db.execute("SELECT min(seq) FROM event WHERE job_id = ?", [job["id"]]).fetchone()[0]
-        queued = db.execute("SELECT min(seq) FROM event WHERE job_id = ?", [between["id"]]).fetchone()[0]
-        assert queued < first
-        db.execute("DELETE FROM event WHERE seq <= ?", [queued])
+    first = stage.gateway.sql("SELECT min(seq) FROM event WHERE job_id = ?", job["id"])[0][0]
+    queued = stage.gateway.sql("SELECT min(seq) FROM event WHERE job_id = ?", between["id"])[0][0]
+    assert queued < first
+    stage.gateway.sql("DELETE FROM event WHERE seq <= ?", queued)
     stage.gateway.start()
     whole = ["job.queued", "job.started", "job.output", "job.succeeded"]
     assert types_of(poll(stage.gateway, f"/v1/jobs/{job['id']}/events", after=0)) == whole

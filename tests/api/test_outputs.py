@@ -3,7 +3,6 @@ import concurrent.futures
 import hashlib
 import json
 import pathlib
-import sqlite3
 
 import pytest
 
@@ -283,9 +282,7 @@ def test_the_one_that_is_shown_first(stages, named, primary):
     graph["4"] = {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}
     job = stage.submit(graph)
     stage.gateway.stop()
-    with sqlite3.connect(pathlib.Path(stage.gateway.data_dir) / "comfygate.db") as db:
-        db.execute("UPDATE job SET primary_node = ?", (named,))
-    db.close()
+    stage.gateway.sql("UPDATE job SET primary_node = ?", named)
     stage.gateway.start()
     stage.sim.start()
     outputs = stage.finish(job)["outputs"]

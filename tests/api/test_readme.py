@@ -19,6 +19,8 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 # Blocks by their first line, and who runs them, or why nobody can here.
 ELSEWHERE = {
+    "comfygate migrate --from sqlite:/var/lib/comfygate/comfygate.db --to postgresql://comfygate@db.example.net/comfygate":
+        "test_migrate.py, with a server",
     "./demo     # installs, builds, runs a job, shows where the picture is, and keeps serving": "test_demo.py; ./check is what runs this",
     "COMFYUI_URL=http://127.0.0.1:8188 ./demo": "test_demo.py",
     "COMFYGATE_DISCORD_TOKEN_FILE=discord-token comfygate-discord check": "tests/discord/, with a Discord of its own",

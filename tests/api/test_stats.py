@@ -4,6 +4,7 @@ import datetime
 import sqlite3
 import time
 
+import databases
 import graphs
 import pytest
 from stage import eventually
@@ -64,6 +65,7 @@ def multiply(path, count):
                    " FROM job, n", (count,))
 
 
+@databases.only_sqlite
 def test_many_jobs_cost_no_more(stages):
     stage = stages()
     last = stage.finish(stage.submit(graphs.steps(1, 1)))

@@ -6,6 +6,8 @@ import os
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -99,6 +101,72 @@ def test_an_output(stages, s3):
     head = stage.gateway.request("HEAD", output["url"])
     assert head.status == 200 and head.header("Content-Length") == str(SIZE)
     assert s3.count("GET") - fetched <= 3 and len(cached(stage.gateway)) == 1  # one, and looks whether it answers
+
+
+def follow(link, headers=None):
+    """(status, headers, bytes) of who has nothing but the link."""
+    request = urllib.request.Request(link, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read()
+
+
+def test_who_asks_is_sent_to_the_bucket(stages, s3):
+    """With a link that holds for this file, this type and this name alone, and is over when its time is."""
+    stage = stages(**s3.settings(), storage_link_seconds=60)
+    asset = files.upload(stage.gateway, files.picture())
+    path = f"/v1/assets/{asset['id']}/content"
+    answer = stage.gateway.request("GET", path)
+    link = answer.header("Location")
+    assert answer.status == 307 and answer.body == b"" and answer.header("Cache-Control") == "no-store"
+    assert link.startswith(f"http://127.0.0.1:{s3.port}/") and "X-Amz-Expires=60" in link and s3.secret not in link
+    status, headers, data = follow(link)
+    assert (status, data, headers["Content-Type"]) == (200, files.picture(), "image/png")
+    assert headers["Content-Disposition"].startswith("inline")
+    assert follow(link, {"Range": "bytes=2-5"})[2] == files.picture()[2:6]
+    saved = stage.gateway.request("GET", path + "?download=1").header("Location")
+    assert follow(saved)[1]["Content-Disposition"].startswith("attachment")
+    for wrong in (link.replace("image%2Fpng", "text%2Fhtml"), link.replace("Expires=60", "Expires=600"),
+                  link.replace(asset["sha256"], EMPTY)):
+        assert wrong != link and follow(wrong)[0] == 403
+    s3.ahead = 61
+    assert follow(link)[0] == 403
+    assert s3.refused == ["SignatureDoesNotMatch"] * 3 + ["AccessDenied"]
+
+
+def test_who_is_not_sent_to_the_bucket(stages, s3):
+    stage = stages(**s3.settings(), storage_link_seconds=60)
+    picture = f"/v1/assets/{files.upload(stage.gateway, files.picture())['id']}/content"
+    ask = stage.gateway.request
+    assert ask("HEAD", picture).status == 200
+    assert ask("GET", picture, headers={"Sec-Fetch-Site": "same-origin"}).body == files.picture()  # our own pages
+    assert ask("GET", picture + "?redirect=0").body == files.picture()
+    assert ask("GET", picture + "?redirect=2").status == 400
+    assert ask("GET", picture + "?redirect=1", headers={"Sec-Fetch-Site": "cross-site"}).status == 307
+    etag = ask("HEAD", picture).header("ETag")
+    assert ask("GET", picture, headers={"If-None-Match": etag}).status == 304
+    page = made(stage, b"<!DOCTYPE html><script>alert(1)</script>")["outputs"][0]
+    answer = ask("GET", page["url"])
+    assert answer.status == 200 and "sandbox" in answer.header("Content-Security-Policy")  # what might run
+    other = made(stage, bytes(range(256)))["outputs"][0]
+    answer = ask("GET", other["url"])
+    assert answer.status == 200 and answer.header("Content-Disposition").startswith("attachment")
+    assert "sandbox" in answer.header("Content-Security-Policy")
+    s3.fault = lambda handler: 503
+    eventually(lambda: ask("GET", "/readyz").json()["status"] == "degraded", timeout=20)
+    assert ask("GET", picture).body == files.picture()  # at hand, and the bucket is away
+
+
+def test_links_lead_to_where_clients_reach_the_bucket(stages, s3, tmp_path):
+    stage = stages(**s3.settings(), storage_link_seconds=60, storage_link_endpoint="https://Files.example:443")
+    path = f"/v1/assets/{files.upload(stage.gateway, files.picture())['id']}/content"
+    link = stage.gateway.request("GET", path).header("Location")
+    assert link.startswith(f"https://files.example/{s3.bucket}/o/")
+    for wrong in ("files.example", "https://files.example/path", "https://h&path_style=0", "ftp://h"):
+        assert "storage_link_endpoint" in refused_start(tmp_path, **s3.settings(), storage_link_seconds=60,
+                                                        storage_link_endpoint=wrong)
 
 
 def test_an_asset_goes_to_comfyui_from_the_bucket(stages, s3):

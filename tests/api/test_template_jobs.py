@@ -427,6 +427,31 @@ def test_a_picture_by_address(stages, pictures):
     assert again["input"] == job["input"] and pictures.asked == ["/a.png"], "what was fetched is an asset from then on"
 
 
+@pytest.fixture
+def plain():
+    """A server without TLS."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Pictures)
+    server.pictures, server.asked = {"/a.png": files.picture((1, 2, 3))}, []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("allowed", ["on", "off"])
+def test_a_picture_without_tls(stages, plain, allowed):
+    """Only where the operator says so."""
+    stage = stages(inputs_urls="on", fetch_http=allowed, fetch_ports=str(plain.server_port), fetch_allow="127.0.0.0/8")
+    body = {"template": "test-edit", "input": {"image": f"http://127.0.0.1:{plain.server_port}/a.png", "strength": 0}}
+    if allowed == "on":
+        job = stage.finish(stage.gateway.json("POST", "/v1/jobs", json=body))
+        assert files.look(stage.content(primary(job))).getpixel((0, 0)) == (1, 2, 3) and plain.asked == ["/a.png"]
+    else:
+        problem = refused(stage, 403, "url_not_allowed", "test-edit", input=body["input"])
+        assert "https://" in problem["errors"][0]["detail"] and plain.asked == []
+
+
 def test_addresses_that_give_no_picture(stages, pictures):
     stage = stages(assets_max_bytes=100000, **pictures.settings)
     pictures.pictures.update({"/page": b"<html>", "/large.png": files.noise(300, 300), "/500": 500})

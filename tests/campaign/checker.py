@@ -2,7 +2,6 @@
 database, its folder of files, and its log."""
 import collections
 import hashlib
-import sqlite3
 
 
 def ends(load, tolerate_lost=False):
@@ -45,20 +44,17 @@ def executions(stage, load, most_per_job=1):
 
 def store(stage, load):
     """The database is sound, knows every promise once, and has no job that is still open."""
-    with sqlite3.connect(f"file:{stage.directory}/data/comfygate.db?mode=ro", uri=True) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert db.execute("SELECT id, status FROM job WHERE phase IS NOT NULL").fetchall() == []
-        known = {row[0] for row in db.execute("SELECT id FROM job")}
-        missing = set(load.promises) - known
-        assert not missing, f"promised and not there: {missing}"
-        outputs = {row[0] for row in db.execute("SELECT sha256 FROM output WHERE sha256 IS NOT NULL")}
-        without = db.execute("SELECT id FROM job WHERE status = 'succeeded' AND id NOT IN (SELECT job_id FROM output)")
-        assert without.fetchall() == []
-        given_up_early = db.execute("SELECT id FROM job WHERE error_code = 'backend_lost'"
-                                    " AND deaths < 2 AND attempt < max_attempts")
-        assert given_up_early.fetchall() == []
-    db.close()
+    sql = stage.gateway.sql
+    if not stage.gateway.database_url.startswith("postgres"):
+        assert sql("PRAGMA integrity_check") == [("ok",)]
+        assert sql("PRAGMA foreign_key_check") == []
+    assert sql("SELECT id, status FROM job WHERE phase IS NOT NULL") == []
+    known = {row[0] for row in sql("SELECT id FROM job")}
+    missing = set(load.promises) - known
+    assert not missing, f"promised and not there: {missing}"
+    outputs = {row[0] for row in sql("SELECT sha256 FROM output WHERE sha256 IS NOT NULL")}
+    assert sql("SELECT id FROM job WHERE status = 'succeeded' AND id NOT IN (SELECT job_id FROM output)") == []
+    assert sql("SELECT id FROM job WHERE error_code = 'backend_lost' AND deaths < 2 AND attempt < max_attempts") == []
     return {"jobs": len(known), "files": files(stage, outputs)}
 
 

@@ -202,13 +202,13 @@ def unit(stage, settings, log, tick):
     return outcome
 
 
-def pytest(outcome, stage, settings, log, tick, words, limit, **env):
+def pytest(outcome, stage, settings, log, tick, words, limit, before=(), **env):
     forget_reports(stage, settings)
     junit = settings.folder / f"{stage.name}.xml"
     junit.unlink(missing_ok=True)
     scratch = settings.folder / "tmp" / stage.name
     scratch.parent.mkdir(parents=True, exist_ok=True)
-    command = [*without_random_addresses(stage), PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra",
+    command = [*without_random_addresses(stage), *before, PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra",
                f"--basetemp={scratch}", f"--junitxml={junit}", "-o", "junit_logging=no", *words]
     good = call(outcome, command, log, tick, limit, environment(
         stage, settings, COMFYGATE_BIN=pathlib.Path(f"build/{stage.preset}/bin/comfygate").resolve(),
@@ -258,6 +258,23 @@ def pages(stage, settings, log, tick):
     """In a real Chromium; each process of pytest has one of its own."""
     outcome = Outcome()
     pytest(outcome, stage, settings, log, tick, ["-n", str(settings.jobs), "tests/pages"], 15 * MINUTE)
+    return outcome
+
+
+# What of the API has to do with how jobs are kept.
+ON_POSTGRESQL = ["jobs_api", "events", "webhooks", "keys", "preferences", "operate", "gallery", "stats", "retention", "assets",
+                 "outputs", "scenarios"]
+
+
+def postgresql(stage, settings, log, tick):
+    """The store's own tests, and the API's, on a server that is there for them."""
+    outcome = Outcome()
+    server = [PYTHON, "tests/api/postgres_server.py"]
+    ctest = [*server, "ctest", "--test-dir", f"build/{stage.preset}", "--output-on-failure", "-R", "test_store", "-E", "sqlite"]
+    call_one(outcome, ctest, log, tick, 5 * MINUTE, "the store's tests fail on PostgreSQL", environment(stage, settings))
+    words = ["-n", str(waiting_jobs(settings)), "-m", "not only_sqlite",
+             *(f"tests/api/test_{name}.py" for name in ON_POSTGRESQL)]
+    pytest(outcome, stage, settings, log, tick, words, 15 * MINUTE, before=server)
     return outcome
 
 
@@ -315,6 +332,7 @@ STAGES = [
     Stage("unit-release", "unit tests and fuzz corpora, as released", unit, ("build-release",)),
     Stage("api-release", "the API through the released program", api, ("build-release",)),
     Stage("discord-release", "the Discord adapter, with a fake Discord", discord, ("build-release",)),
+    Stage("postgresql", "the store and the API on a PostgreSQL server", postgresql, ("build-release",)),
     Stage("pages", "the pages of the gateway, in Chromium", pages, ("build-release",)),
     Stage("package", "the Debian package on a machine of its own", packaging(
         [f"tests/packaging/test_{what}.py" for what in ("units", "compose", "deb")]), ("build-release",)),

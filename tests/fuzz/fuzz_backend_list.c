@@ -1,4 +1,4 @@
-/* Any text of the setting `backends`. */
+/* Any text of the settings `backends` and `backend_tags`. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,12 +22,26 @@ static void check_accepted(const struct backend_list *list)
     }
 }
 
+/* What is accepted can be asked for. */
+static void check_tags(const char *text)
+{
+    AUTO(backend_list_clear) struct backend_list list = {NULL, 0};
+
+    bug_if(backend_list_parse("a=http://h,b=http://i", &list, NULL) != ERR_NONE);
+    if (backend_list_tag(&list, text, NULL) == ERR_NONE && list.item[0].tag_count > 0) {
+        AUTO(free_ptr) char *wanted = xasprintf("tag:%s", list.item[0].tag[0]);
+
+        bug_if(!backend_is_wanted(&list.item[0], wanted));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(free_ptr) char *text = xstrndup((const char *)data, size);
     AUTO(backend_list_clear) struct backend_list list = {NULL, 0};
     struct err e = ERR_INIT;
 
+    check_tags(text);
     if (backend_list_parse(text, &list, &e) == ERR_NONE) {
         bug_if(list.count == 0 || list.count > BACKENDS_MAX);
         check_accepted(&list);

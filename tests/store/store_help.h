@@ -1,6 +1,6 @@
 /* store_help.h - what the tests of the store share: a store to test, jobs to put in it.
  *
- * TEST_STORE_URL names the store, which is emptied through its own interface; without it
+ * TEST_STORE_URL names a database on a PostgreSQL server, of which each test drops all that comfygate has there; without it
  * each test gets an SQLite file in a folder of its own.
  */
 #ifndef CG_TESTS_STORE_HELP_H
@@ -8,6 +8,7 @@
 
 #include "sandbox.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static inline void remove_any_asset(void *arg, struct id asset)
     assert_st(ST_OK, store_asset_delete(f->w, asset, NULL));
 }
 
-/* For a store that other tests have used before. */
+/* Through the interface of the store. */
 static inline void fixture_empty(struct fixture *f)
 {
     struct job_filter all = {.limit = 1000};
@@ -124,6 +125,20 @@ static inline void fixture_empty(struct fixture *f)
     assert_st(ST_OK, store_commit(f->w));
 }
 
+/* For a server that other tests have used before. */
+static inline void server_empty(const char *url)
+{
+    PGconn *conn = PQconnectdb(url);
+    PGresult *result =
+        PQexec(conn, "SET client_min_messages = error; DROP SCHEMA IF EXISTS comfygate CASCADE");
+
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        fail_msg("%s", PQerrorMessage(conn));
+    }
+    PQclear(result);
+    PQfinish(conn);
+}
+
 static inline int fixture_setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
@@ -132,13 +147,11 @@ static inline int fixture_setup(void **state)
     sandbox_make(f->dir);
     if (url != NULL) {
         (void)snprintf(f->url, sizeof f->url, "%s", url);
+        server_empty(url);
     } else {
         (void)snprintf(f->url, sizeof f->url, "sqlite:%s/jobs.db", f->dir);
     }
     fixture_open(f);
-    if (url != NULL) {
-        fixture_empty(f);
-    }
     *state = f;
     return 0;
 }

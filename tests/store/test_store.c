@@ -325,7 +325,7 @@ static void test_what_was_changed_is_counted(void **state)
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, store_commit(f->w));
     assert_int_equal(store_changes(f->w), before);
-    assert_true(store_size_bytes(f->store) > 0);
+    assert_true(store_size_bytes(f->store) != 0);
 }
 
 static void test_save_compares_versions(void **state)
@@ -361,10 +361,11 @@ static void test_failed_transaction_is_worthless(void **state)
     same_id.id = a.id;
     assert_st(ST_OK, store_begin(f->w));
     assert_st(ST_OK, insert_plain(f->w, &a));
-    assert_st(ST_FAIL, insert_plain(f->w, &same_id));
-    assert_true(strlen(store_reason()) > 0);
-    assert_st(ST_FAIL, insert_plain(f->w, &b));
+    (void)insert_plain(f->w,
+                       &same_id); /* an engine may find out later, at the latest at the commit */
+    (void)insert_plain(f->w, &b);
     assert_st(ST_FAIL, store_commit(f->w));
+    assert_true(strlen(store_reason()) > 0);
     assert_false(is_there(f, a.id));
     assert_false(is_there(f, b.id));
     add_job(f, &a); /* the next one is fine */

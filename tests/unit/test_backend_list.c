@@ -134,12 +134,75 @@ static void test_limits(void **state)
     assert_non_null(strstr(e.detail, "too long"));
 }
 
+static void test_tags(void **state)
+{
+    static const struct {
+        const char *wanted;
+        const char *who; /* by the first letters of their names */
+    } rows[] = {
+        {NULL, "abc"},           {"a", "a"},
+        {"tag:large", "ab"},     {"tag:fast", "bc"},
+        {"tag:large+fast", "b"}, {"tag:fast+large", "b"},
+        {"tag:small", ""},       {"tag:", ""},
+        {"tag:large+", "ab"},    {"tag:+large", ""},
+        {"large", ""},           {"nobody", ""},
+    };
+    AUTO(backend_list_clear) struct backend_list list = {NULL, 0};
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_int_equal(backend_list_parse("a=http://h,b=http://i,c=http://j", &list, &e), ERR_NONE);
+    assert_int_equal(backend_list_tag(&list, " a=large, b = large + fast+large ,c=fast", &e),
+                     ERR_NONE);
+    assert_int_equal(list.item[1].tag_count, 2);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char who[4] = "";
+
+        for (size_t j = 0, n = 0; j < list.count; j++) {
+            if (backend_is_wanted(&list.item[j], rows[i].wanted)) {
+                who[n++] = list.item[j].name[0];
+            }
+        }
+        assert_string_equal(who, rows[i].who);
+        assert_int_equal(backend_list_has(&list, rows[i].wanted), who[0] != '\0');
+    }
+}
+
+static void test_bad_tags(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *said;
+    } rows[] = {
+        {"x=large", "\"x\" is not a name"},
+        {"large", "\"large\" is not a name"},
+        {"a=large,a=fast", "\"a\" is given more than once"},
+        {"a=", "\"\" of \"a\" is not a tag"},
+        {"a=large++fast", "\"\" of \"a\" is not a tag"},
+        {"a=Large", "\"Large\" of \"a\" is not a tag"},
+        {"a=1+2+3+4+5+6+7+8+9+10+11+12+13+14+15+16+17", "\"a\" has more than 16"},
+    };
+    AUTO(backend_list_clear) struct backend_list list = {NULL, 0};
+    struct err e = ERR_INIT;
+
+    (void)state;
+    assert_int_equal(backend_list_parse("a=http://h", &list, &e), ERR_NONE);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(backend_list_tag(&list, rows[i].text, &e), ERR_INVALID_PARAMETER);
+        if (strstr(e.detail, rows[i].said) == NULL) {
+            fail_msg("\"%s\" gave: %s", rows[i].text, e.detail);
+        }
+        assert_int_equal(list.item[0].tag_count, 0);
+    }
+    assert_int_equal(backend_list_tag(&list, "", &e), ERR_NONE);
+    assert_int_equal(backend_list_tag(&list, "a=large", &e), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_good), cmocka_unit_test(test_bad),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_tags), cmocka_unit_test(test_bad_tags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

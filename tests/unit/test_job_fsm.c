@@ -140,10 +140,31 @@ static void test_memory_gets_one_more_try(void **state)
     (void)step(&row, EV_STARTED);
     assert_int_equal(job_step(&row, &oom), FX_CHANGED | FX_RELEASE | FX_REQUEUE);
     assert_true(row.not_before_at >= NOW + 500 && row.not_before_at <= NOW + 1000);
+    assert_non_null(strstr(row.warnings_json, "\"out_of_memory\""));
     (void)step(&row, EV_CLAIM);
     (void)step(&row, EV_STARTED);
     assert_int_equal(job_step(&row, &oom), FX_CHANGED | FX_RELEASE | FX_ENDED);
     assert_int_equal(row.error.code, JOB_ERR_OUT_OF_MEMORY);
+}
+
+static void test_broken_devices_count_as_deaths(void **state)
+{
+    AUTO(job_row_clear) struct job_row row;
+    struct job_error broken = {.code = JOB_ERR_BACKEND_LOST};
+    struct job_event failed = event_of(EV_FAILED);
+
+    (void)state;
+    failed.error = &broken;
+    start_row(&row);
+    row.max_attempts = 5;
+    (void)step(&row, EV_CLAIM);
+    (void)step(&row, EV_STARTED);
+    assert_int_equal(job_step(&row, &failed), FX_CHANGED | FX_RELEASE | FX_REQUEUE);
+    assert_int_equal(row.deaths, 1);
+    (void)step(&row, EV_CLAIM);
+    (void)step(&row, EV_STARTED);
+    assert_int_equal(job_step(&row, &failed), FX_CHANGED | FX_RELEASE | FX_ENDED);
+    assert_int_equal(row.deaths, 2);
 }
 
 static void test_effects(void **state)
@@ -174,6 +195,7 @@ static void check_shape(const struct job_row *row)
     assert_int_equal(has_ended, row->completed_at != 0);
     assert_true(row->attempt >= 0 && row->attempt <= row->max_attempts);
     assert_int_equal(is_inside && row->attempt == 0, 0);
+    assert_true(row->deaths < 2 || has_ended);
     assert_int_equal(row->phase == PHASE_WAITING && row->status != JOB_QUEUED, 0);
     assert_int_equal(row->phase == PHASE_WAITING && !id_is_none(row->prompt_id), 0);
     assert_int_equal(row->status == JOB_RUNNING && row->phase != PHASE_EXECUTING &&
@@ -201,6 +223,31 @@ static void check_effects(const struct job_row *before, const struct job_row *af
     }
 }
 
+/* One step of any kind; a prompt fails for any of the reasons that count differently. */
+static unsigned any_step(struct job_row *row)
+{
+    static const struct job_error *const REASONS[] = {&NODE, &OOM, &LOST};
+    struct job_event ev = event_of((enum job_event_kind)(random() % (EV_STOP_OVERDUE + 1)));
+
+    if (ev.kind == EV_FAILED) {
+        ev.error = REASONS[(size_t)random() % COUNT_OF(REASONS)];
+    }
+    return job_step(row, &ev);
+}
+
+/* However it stands: where all goes well, it comes to its end. */
+static void check_that_it_can_end(struct job_row *row)
+{
+    static const enum job_event_kind WELL[] = {EV_CLAIM, EV_DELIVERED, EV_STARTED, EV_FINISHED,
+                                               EV_COLLECTED};
+
+    for (size_t i = 0; i < COUNT_OF(WELL); i++) {
+        (void)step(row, WELL[i]);
+    }
+    check_shape(row);
+    assert_true(job_has_ended(row->status));
+}
+
 static void walk(unsigned seed, int steps)
 {
     AUTO(job_row_clear) struct job_row row;
@@ -210,26 +257,26 @@ static void walk(unsigned seed, int steps)
     row.max_attempts = 1 + (int)(random() % 5);
     for (int i = 0; i < steps; i++) {
         AUTO(job_row_clear) struct job_row before;
-        enum job_event_kind kind = (enum job_event_kind)(random() % (EV_STOP_OVERDUE + 1));
 
         job_row_copy(&before, &row);
         {
-            unsigned effects = step(&row, kind);
+            unsigned effects = any_step(&row);
 
             check_effects(&before, &row, effects);
             check_shape(&row);
         }
     }
+    check_that_it_can_end(&row);
 }
 
 static void test_random_walks(void **state)
 {
     const char *count = getenv("FSM_WALKS");
-    unsigned walks = count != NULL ? (unsigned)strtoul(count, NULL, 10) : 20000;
+    unsigned walks = count != NULL ? (unsigned)strtoul(count, NULL, 10) : 100000;
 
     (void)state;
     for (unsigned seed = 1; seed <= walks; seed++) {
-        walk(seed, 40);
+        walk(seed, 1 + (int)(seed % 40));
     }
 }
 
@@ -238,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_memory_gets_one_more_try),
+        cmocka_unit_test(test_broken_devices_count_as_deaths),
         cmocka_unit_test(test_effects),
         cmocka_unit_test(test_random_walks),
     };

@@ -61,6 +61,76 @@ static void test_a_late_note_is_dropped(void **state)
     job_memo_free(m);
 }
 
+static struct memo_answer new_answer(int64_t version, int64_t position, size_t size)
+{
+    AUTO(free_ptr) char *text = xcalloc(1, size);
+    struct memo_answer answer = {.json = bytes_new((struct span){text, size}), .has_ended = false};
+
+    job_etag(version, position, answer.etag);
+    return answer;
+}
+
+static bool is_recalled(struct job_memo *m, struct id job, int64_t position, int64_t mono_ms)
+{
+    struct memo_answer found = {.json = NULL};
+    bool is_there = job_memo_answer(m, job, position, mono_ms, &found);
+
+    assert_int_equal(found.json != NULL, is_there);
+    bytes_unref(found.json);
+    return is_there;
+}
+
+static void test_an_answer_holds_as_long_as_its_tag(void **state)
+{
+    struct job_memo *m = job_memo_new();
+    struct id a = id_new();
+    struct memo_answer answer = new_answer(5, 3, 100);
+
+    (void)state;
+    assume_engine_role();
+    job_memo_keep(m, a, &answer, 1000); /* nobody has noted its version */
+    assert_false(is_recalled(m, a, 3, 0));
+    job_memo_put(m, a, 5, job_memo_counts(m));
+    assert_false(is_recalled(m, a, 3, 0));
+    job_memo_keep(m, a, &answer, 1000);
+    assert_true(is_recalled(m, a, 3, 999));
+    assert_false(is_recalled(m, a, 3, 1000)); /* its time is over */
+    assert_false(is_recalled(m, a, 2, 999));  /* it has moved up */
+    job_memo_changed(m, a);
+    assert_false(is_recalled(m, a, 3, 999));
+    job_memo_put(m, a, 6, job_memo_counts(m));
+    job_memo_keep(m, a, &answer, 1000); /* of the version before */
+    assert_false(is_recalled(m, a, 3, 999));
+    bytes_unref(answer.json);
+    job_memo_free(m);
+}
+
+static void test_answers_are_bounded(void **state)
+{
+    struct job_memo *m = job_memo_new();
+    struct memo_answer large = new_answer(1, 0, 16385);
+    struct memo_answer fits = new_answer(1, 0, 16384);
+    struct id first = id_new();
+    int kept = 0;
+
+    (void)state;
+    job_memo_put(m, first, 1, job_memo_counts(m));
+    job_memo_keep(m, first, &large, 1000);
+    assert_false(is_recalled(m, first, 0, 1));
+    for (int i = 0; i < 2000; i++) {
+        struct id job = id_new();
+
+        job_memo_put(m, job, 1, job_memo_counts(m));
+        job_memo_keep(m, job, &fits, 1000);
+        job_memo_keep(m, job, &fits, 1000); /* in its own place */
+        kept += is_recalled(m, job, 0, 1);
+    }
+    assert_int_equal(kept, 1024); /* 16 MiB */
+    bytes_unref(large.json);
+    bytes_unref(fits.json);
+    job_memo_free(m);
+}
+
 static void test_notes_are_bounded(void **state)
 {
     struct job_memo *m = job_memo_new();
@@ -173,6 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_version_holds_until_the_job_changes),
         cmocka_unit_test(test_a_late_note_is_dropped),
+        cmocka_unit_test(test_an_answer_holds_as_long_as_its_tag),
+        cmocka_unit_test(test_answers_are_bounded),
         cmocka_unit_test(test_notes_are_bounded),
         cmocka_unit_test(test_what_the_hub_counts),
         cmocka_unit_test(test_nobody_is_told_what_is_old),

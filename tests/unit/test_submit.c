@@ -226,9 +226,9 @@ static void test_too_large(void **state)
          257,
          "x",
          "\":{\"class_type\":\"A\"}}}"},
-        {{"backend of 65 bytes", NULL, ERR_VALIDATION_ERROR, "/backend"},
+        {{"backend of 257 bytes", NULL, ERR_VALIDATION_ERROR, "/backend"},
          "{\"workflow\":" GRAPH ",\"backend\":\"",
-         65,
+         257,
          "x",
          "\"}"},
     };

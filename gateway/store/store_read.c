@@ -1,22 +1,17 @@
-/* store_sqlite_read.c - what HTTP threads read, but for lists.
+/* store_read.c - what HTTP threads read, but for lists.
  */
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
-static struct handle *handle_of(struct store_reader *base)
+enum st store_job(struct store_reader *r, struct id job, struct job_row *out)
 {
-    return &container_of(base, struct sqlite_reader, base)->h;
-}
-
-enum st sqlite_job(struct store_reader *base, struct id job, struct job_row *out)
-{
-    return job_row_find(handle_of(base), SQL_JOB_BY_ID, &job, out);
+    return job_row_find(r->h, SQL_JOB_BY_ID, &job, out);
 }
 
 enum st idempotency_find(struct handle *h, const struct idempotency_key *key, struct id *out_job,
-                         char *out_sha256)
+                         char out_sha256[65])
 {
     AUTO(query_end) struct query q = query_begin(h, SQL_IDEMPOTENCY_GET);
     struct span sha256;
@@ -31,7 +26,7 @@ enum st idempotency_find(struct handle *h, const struct idempotency_key *key, st
     }
     get_id(&q, out_job);
     sha256 = get_span(&q);
-    if (q.rc != SQLITE_ROW || sha256.len != 64) {
+    if (q.is_bad || sha256.len != 64) {
         store_reason_set("an Idempotency-Key has no proper job or hash");
         return ST_FAIL;
     }
@@ -40,20 +35,20 @@ enum st idempotency_find(struct handle *h, const struct idempotency_key *key, st
     return ST_OK;
 }
 
-enum st sqlite_idempotency(struct store_reader *base, const struct idempotency_key *key,
-                           struct id *out_job, char *out_sha256)
+enum st store_idempotency(struct store_reader *r, const struct idempotency_key *key,
+                          struct id *out_job, char out_sha256[65])
 {
-    return idempotency_find(handle_of(base), key, out_job, out_sha256);
+    return idempotency_find(r->h, key, out_job, out_sha256);
 }
 
-enum st sqlite_graph(struct store_reader *base, struct id job, struct buf *out)
+enum st store_graph(struct store_reader *r, struct id job, struct buf *out)
 {
-    return job_graph_find(handle_of(base), &job, out);
+    return job_graph_find(r->h, &job, out);
 }
 
-enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outputs *out)
+enum st store_outputs(struct store_reader *r, struct id job, struct job_outputs *out)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_OUTPUTS_BY_JOB);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_OUTPUTS_BY_JOB);
     AUTO(job_outputs_clear) struct job_outputs found = {0};
     enum st st = ST_OK;
 
@@ -72,9 +67,9 @@ enum st sqlite_outputs(struct store_reader *base, struct id job, struct job_outp
     return ST_OK;
 }
 
-enum st sqlite_output(struct store_reader *base, struct id output, struct job_output *out)
+enum st store_output(struct store_reader *r, struct id output, struct job_output *out)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_OUTPUT_BY_ID);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_OUTPUT_BY_ID);
     enum st st = ST_OK;
 
     put_id(&q, &output);

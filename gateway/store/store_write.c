@@ -1,4 +1,4 @@
-/* store_sqlite_write.c - what the engine thread writes, and what it reads to know its work.
+/* store_write.c - what the engine thread writes, and what it reads to know its work.
  *
  * One transaction per turn. What makes it worthless (anything but ST_CONFLICT and
  * ST_NONE) is remembered, for two reasons: a verb of several statements may have
@@ -10,84 +10,63 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
-
-struct sqlite_writer *sqlite_writer_of(struct store_writer *base)
-{
-    return container_of(base, struct sqlite_writer, base);
-}
+#include "store/store_sql.h"
 
 /* ---- the transaction ------------------------------------------------------------------------- */
 
-static enum st run(struct handle *h, enum sql which)
-{
-    AUTO(query_end) struct query q = query_begin(h, which);
-
-    return query_run(&q);
-}
-
-static void end_transaction(struct sqlite_writer *w)
+static void end_transaction(struct store_writer *w)
 {
     w->is_open = false;
     w->has_new_trash = false;
+    w->last_event = 0;
     w->failed = ST_OK;
 }
 
-enum st sqlite_begin(struct store_writer *base)
+enum st store_begin(struct store_writer *w)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
     enum st st = ST_OK;
 
     bug_if(w->is_open);
-    st = run(&w->h, SQL_BEGIN);
+    st = w->h->driver->begin(w->h);
     w->is_open = st == ST_OK;
     return st;
 }
 
-enum st sqlite_commit(struct store_writer *base)
+enum st store_commit(struct store_writer *w)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
     enum st st = ST_OK;
 
     bug_if(!w->is_open);
     st = w->failed;
     if (st == ST_OK) {
-        st = run(&w->h, SQL_COMMIT);
+        st = w->h->driver->commit(w->h);
     }
     if (st == ST_OK) {
         end_transaction(w);
     } else {
-        sqlite_rollback(base);
+        store_rollback(w);
     }
     return st;
 }
 
-void sqlite_rollback(struct store_writer *base)
+void store_rollback(struct store_writer *w)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-
-    if (sqlite3_get_autocommit(w->h.db) == 0) {
-        AUTO(query_end) struct query q = query_begin(&w->h, SQL_ROLLBACK);
-
-        (void)sqlite3_step(q.stmt); /* cannot fail, and must not replace the reason */
-    }
+    w->h->driver->rollback(w->h);
     end_transaction(w);
 }
 
-int64_t sqlite_changes(struct store_writer *base)
+int64_t store_changes(struct store_writer *w)
 {
-    const struct sqlite_writer *w = container_of(base, struct sqlite_writer, base);
-
-    return sqlite3_total_changes64(w->h.db);
+    return w->h->driver->all_changes(w->h);
 }
 
-enum st sqlite_write_allowed(const struct sqlite_writer *w)
+enum st write_allowed(const struct store_writer *w)
 {
     bug_if(!w->is_open);
     return w->failed;
 }
 
-enum st sqlite_written(struct sqlite_writer *w, enum st st)
+enum st written(struct store_writer *w, enum st st)
 {
     if (st != ST_OK && st != ST_CONFLICT && st != ST_NONE) {
         w->failed = st;
@@ -129,14 +108,6 @@ static enum st insert_indexed(struct handle *h, enum sql which, const struct id 
     return query_run(&q);
 }
 
-enum st sqlite_by_job(struct handle *h, enum sql which, const struct id *job)
-{
-    AUTO(query_end) struct query q = query_begin(h, which);
-
-    put_id(&q, job);
-    return query_run(&q);
-}
-
 static enum st claim_key(struct handle *h, const struct job_row *row,
                          const struct idempotency *idem, struct id *known_job, char *known_sha256)
 {
@@ -150,7 +121,7 @@ static enum st claim_key(struct handle *h, const struct job_row *row,
     put_int64(&q, &idem->expires_at);
     put_int64(&q, &row->created_at);
     st = query_run(&q);
-    if (st == ST_OK && sqlite3_changes(h->db) == 0) {
+    if (st == ST_OK && handle_changes(h) == 0) {
         st = idempotency_find(h, &(struct idempotency_key){idem->owner, idem->key, row->created_at},
                               known_job, known_sha256);
         if (st != ST_NONE) {
@@ -162,21 +133,21 @@ static enum st claim_key(struct handle *h, const struct job_row *row,
     return st;
 }
 
-static enum st insert_job(struct sqlite_writer *w, const struct arrival *n)
+static enum st insert_job(struct store_writer *w, const struct arrival *n)
 {
     const struct job_row *row = n->row;
-    enum st st = insert_row(&w->h, row);
+    enum st st = insert_row(w->h, row);
 
     if (st == ST_OK) {
-        st = insert_graph(&w->h, &row->id, n->graph);
+        st = insert_graph(w->h, &row->id, n->graph);
     }
     if (st == ST_OK) {
-        st = insert_indexed(&w->h, SQL_TAGS_INSERT, &row->id, row->tags_json);
+        st = insert_indexed(w->h, SQL_TAGS_INSERT, &row->id, row->tags_json);
     }
     if (st == ST_OK) {
-        st = insert_indexed(&w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json);
+        st = insert_indexed(w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json);
     }
-    return st == ST_OK ? sqlite_files_insert(w, n) : st;
+    return st == ST_OK ? files_insert(w, n) : st;
 }
 
 static enum st forget_key(struct handle *h, const struct idempotency *idem)
@@ -189,18 +160,18 @@ static enum st forget_key(struct handle *h, const struct idempotency *idem)
 }
 
 /* A key that is known comes first: what it stands for needs no files any more. */
-static enum st check_arrival(struct sqlite_writer *w, const struct arrival *n, struct id *known_job,
+static enum st check_arrival(struct store_writer *w, const struct arrival *n, struct id *known_job,
                              char *known_sha256)
 {
     enum st st = ST_OK;
 
     if (n->idem != NULL) {
-        st = claim_key(&w->h, n->row, n->idem, known_job, known_sha256);
+        st = claim_key(w->h, n->row, n->idem, known_job, known_sha256);
     }
     if (st == ST_OK) {
-        st = sqlite_files_exist(w, n);
+        st = files_exist(w, n);
         if (st == ST_NONE && n->idem != NULL) {
-            enum st forgotten = forget_key(&w->h, n->idem);
+            enum st forgotten = forget_key(w->h, n->idem);
 
             st = forgotten == ST_OK ? ST_NONE : forgotten;
         }
@@ -208,11 +179,10 @@ static enum st check_arrival(struct sqlite_writer *w, const struct arrival *n, s
     return st;
 }
 
-enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, struct id *known_job,
-                          char *known_sha256)
+enum st store_job_insert(struct store_writer *w, const struct arrival *n, struct id *known_job,
+                         char known_sha256[65])
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
         st = check_arrival(w, n, known_job, known_sha256);
@@ -220,7 +190,7 @@ enum st sqlite_job_insert(struct store_writer *base, const struct arrival *n, st
     if (st == ST_OK) {
         st = insert_job(w, n);
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
 /* Which index rows a save has to write anew. ST_CONFLICT when there is no such version. */
@@ -250,58 +220,56 @@ static enum st update_row(struct handle *h, const struct job_row *row, int64_t w
     return query_run(&q);
 }
 
-enum st sqlite_job_save(struct store_writer *base, const struct job_row *row, int64_t was_version)
+enum st store_job_save(struct store_writer *w, const struct job_row *row, int64_t was_version)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
     bool has_new_tags = false;
     bool has_new_metadata = false;
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = compare_indexed(&w->h, row, was_version, &has_new_tags, &has_new_metadata);
+        st = compare_indexed(w->h, row, was_version, &has_new_tags, &has_new_metadata);
     }
     if (st == ST_OK) {
-        st = update_row(&w->h, row, was_version);
+        st = update_row(w->h, row, was_version);
     }
     if (st == ST_OK && has_new_tags) {
-        st = sqlite_by_job(&w->h, SQL_TAGS_DELETE, &row->id);
-        st = st == ST_OK ? insert_indexed(&w->h, SQL_TAGS_INSERT, &row->id, row->tags_json) : st;
+        st = run_by_job(w->h, SQL_TAGS_DELETE, &row->id);
+        st = st == ST_OK ? insert_indexed(w->h, SQL_TAGS_INSERT, &row->id, row->tags_json) : st;
     }
     if (st == ST_OK && has_new_metadata) {
-        st = sqlite_by_job(&w->h, SQL_METADATA_DELETE, &row->id);
-        st = st == ST_OK ? insert_indexed(&w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json)
+        st = run_by_job(w->h, SQL_METADATA_DELETE, &row->id);
+        st = st == ST_OK ? insert_indexed(w->h, SQL_METADATA_INSERT, &row->id, row->metadata_json)
                          : st;
     }
     if (st == ST_OK && row->phase == PHASE_NONE) {
-        st = sqlite_by_job(&w->h, SQL_JOB_FILES_DELETE, &row->id);
-        w->has_new_trash = w->has_new_trash || sqlite3_changes(w->h.db) > 0;
+        st = run_by_job(w->h, SQL_JOB_FILES_DELETE, &row->id);
+        w->has_new_trash = w->has_new_trash || handle_changes(w->h) > 0;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_job_delete(struct store_writer *base, struct id job)
+enum st store_job_delete(struct store_writer *w, struct id job)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     w->has_new_trash = true; /* perhaps */
     if (st == ST_OK) {
-        st = sqlite_by_job(&w->h, SQL_JOB_DELETE, &job); /* the rest goes by ON DELETE CASCADE */
+        st = run_by_job(w->h, SQL_JOB_DELETE, &job); /* the rest goes by ON DELETE CASCADE */
     }
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_NONE;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_writer_job(struct store_writer *base, struct id job, struct job_row *out)
+enum st store_writer_job(struct store_writer *w, struct id job, struct job_row *out)
 {
-    return job_row_find(&sqlite_writer_of(base)->h, SQL_JOB_BY_ID, &job, out);
+    return job_row_find(w->h, SQL_JOB_BY_ID, &job, out);
 }
 
-enum st sqlite_writer_graph(struct store_writer *base, struct id job, struct buf *out)
+enum st store_writer_graph(struct store_writer *w, struct id job, struct buf *out)
 {
-    return job_graph_find(&sqlite_writer_of(base)->h, &job, out);
+    return job_graph_find(w->h, &job, out);
 }
 
 /* ---- outputs and their files ----------------------------------------------------------------- */
@@ -322,15 +290,14 @@ static enum st insert_output(struct handle *h, const struct job_output *output)
     return query_run(&q);
 }
 
-enum st sqlite_output_insert(struct store_writer *base, const struct job_output *output)
+enum st store_output_insert(struct store_writer *w, const struct job_output *output)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = insert_output(&w->h, output);
+        st = insert_output(w->h, output);
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
 struct hash {
@@ -356,10 +323,9 @@ static enum st find_trash(struct handle *h, int limit, struct hash *found, int *
 }
 
 /* Like the two that follow below it reads all before the first visit, for the visitor may write. */
-enum st sqlite_trash(struct store_writer *base, int limit,
-                     void (*visit)(void *arg, const char *sha256), void *arg)
+enum st store_trash(struct store_writer *w, int limit, void (*visit)(void *arg, const char *sha256),
+                    void *arg)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
     AUTO(free_ptr) struct hash *found = NULL;
     int count = 0;
     enum st st = ST_OK;
@@ -368,36 +334,35 @@ enum st sqlite_trash(struct store_writer *base, int limit,
         return ST_OK;
     }
     found = xcalloc((size_t)limit, sizeof *found);
-    st = find_trash(&w->h, limit, found, &count);
+    st = find_trash(w->h, limit, found, &count);
     for (int i = 0; st == ST_OK && i < count; i++) {
         visit(arg, found[i].text);
     }
     return st;
 }
 
-enum st sqlite_trash_done(struct store_writer *base, const char *sha256)
+enum st store_trash_done(struct store_writer *w, const char *sha256)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = by_hash(&w->h, SQL_TRASH_DELETE, sha256);
+        st = by_hash(w->h, SQL_TRASH_DELETE, sha256);
         st = st == ST_NONE ? ST_OK : st;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_file_is_used(struct store_writer *base, const char *sha256)
+enum st store_file_is_used(struct store_writer *w, const char *sha256)
 {
-    return by_hash(&sqlite_writer_of(base)->h, SQL_FILE_IS_USED, sha256);
+    return by_hash(w->h, SQL_FILE_IS_USED, sha256);
 }
 
 /* ---- what there is to do --------------------------------------------------------------------- */
 
-enum st sqlite_waiting(struct store_writer *base, const char *user_key,
-                       void (*visit)(void *arg, const struct waiting_job *job), void *arg)
+enum st store_waiting(struct store_writer *w, const char *user_key,
+                      void (*visit)(void *arg, const struct waiting_job *job), void *arg)
 {
-    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_JOBS_WAITING);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_JOBS_WAITING);
     enum st st = ST_OK;
 
     put_str(&q, user_key);
@@ -411,7 +376,7 @@ enum st sqlite_waiting(struct store_writer *base, const char *user_key,
         job.wanted_backend = get_str(&q);
         job.owner = get_str(&q);
         job.user = get_str(&q);
-        if (q.rc != SQLITE_ROW) {
+        if (q.is_bad) {
             store_reason_set("a waiting job has no proper id");
             return ST_FAIL;
         }
@@ -449,11 +414,11 @@ static enum st find_in_flight(struct handle *h, struct found_rows *rows)
     return st == ST_NONE ? ST_OK : st;
 }
 
-enum st sqlite_in_flight(struct store_writer *base, void (*visit)(void *arg, struct job_row *row),
-                         void *arg)
+enum st store_in_flight(struct store_writer *w, void (*visit)(void *arg, struct job_row *row),
+                        void *arg)
 {
     AUTO(found_rows_clear) struct found_rows rows = {0};
-    enum st st = find_in_flight(&sqlite_writer_of(base)->h, &rows);
+    enum st st = find_in_flight(w->h, &rows);
 
     for (size_t i = 0; st == ST_OK && i < rows.count; i++) {
         visit(arg, &rows.item[i]);
@@ -478,8 +443,8 @@ static enum st find_overdue(struct handle *h, int64_t now, int limit, struct id 
     return st == ST_NONE ? ST_OK : st;
 }
 
-enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
-                       void (*visit)(void *arg, struct id job), void *arg)
+enum st store_overdue(struct store_writer *w, int64_t now, int limit,
+                      void (*visit)(void *arg, struct id job), void *arg)
 {
     AUTO(free_ptr) struct id *found = NULL;
     int count = 0;
@@ -489,16 +454,16 @@ enum st sqlite_overdue(struct store_writer *base, int64_t now, int limit,
         return ST_OK;
     }
     found = xcalloc((size_t)limit, sizeof *found);
-    st = find_overdue(&sqlite_writer_of(base)->h, now, limit, found, &count);
+    st = find_overdue(w->h, now, limit, found, &count);
     for (int i = 0; st == ST_OK && i < count; i++) {
         visit(arg, found[i]);
     }
     return st;
 }
 
-enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
+enum st store_next_deadline(struct store_writer *w, int64_t *out)
 {
-    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_NEXT_DEADLINE);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_NEXT_DEADLINE);
     enum st st = query_step(&q);
 
     if (st == ST_OK) {
@@ -507,17 +472,16 @@ enum st sqlite_next_deadline(struct store_writer *base, int64_t *out)
     return st;
 }
 
-enum st sqlite_idempotency_purge(struct store_writer *base, int64_t now, int limit)
+enum st store_idempotency_purge(struct store_writer *w, int64_t now, int limit)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
     AUTO(query_end) struct query q = {0};
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        q = query_begin(&w->h, SQL_IDEMPOTENCY_PURGE);
+        q = query_begin(w->h, SQL_IDEMPOTENCY_PURGE);
         put_int64(&q, &now);
         put_int(&q, &limit);
         st = query_run(&q);
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }

@@ -1,20 +1,14 @@
-/* store_sqlite_stats.c - what jobs that have ended tell together, and how many are under way. The former are
+/* store_stats.c - what jobs that have ended tell together, and how many are under way. The former are
  * read from one index alone; the latter are as few as the ComfyUIs have slots.
  */
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
-static struct handle *handle_of(struct store_reader *base)
-{
-    return &container_of(base, struct sqlite_reader, base)->h;
-}
-
-enum st sqlite_ended(struct store_reader *base, const char *owner, int64_t since, int limit,
-                     void (*visit)(void *arg, const struct ended_job *job), void *arg)
+enum st store_ended(struct store_reader *r, const char *owner, int64_t since, int limit,
+                    void (*visit)(void *arg, const struct ended_job *job), void *arg)
 {
     AUTO(query_end)
-    struct query q =
-        query_begin(handle_of(base), owner != NULL ? SQL_JOBS_ENDED_OF : SQL_JOBS_ENDED);
+    struct query q = query_begin(r->h, owner != NULL ? SQL_JOBS_ENDED_OF : SQL_JOBS_ENDED);
     enum st st = ST_OK;
 
     if (owner != NULL) {
@@ -31,7 +25,7 @@ enum st sqlite_ended(struct store_reader *base, const char *owner, int64_t since
         get_int64(&q, &job.created_at);
         get_time(&q, &job.started_at);
         get_int64(&q, &job.completed_at);
-        if (q.rc != SQLITE_ROW) {
+        if (q.is_bad) {
             break; /* told by the next step */
         }
         visit(arg, &job);
@@ -39,9 +33,9 @@ enum st sqlite_ended(struct store_reader *base, const char *owner, int64_t since
     return st == ST_NONE ? ST_OK : st;
 }
 
-enum st sqlite_in_flight_counts(struct store_reader *base, int64_t *out)
+enum st store_in_flight_counts(struct store_reader *r, int64_t out[JOB_STATUS_COUNT])
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_IN_FLIGHT_STATUS);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_IN_FLIGHT_STATUS);
     int64_t found[JOB_STATUS_COUNT] = {0};
     enum st st = ST_OK;
 
@@ -71,14 +65,14 @@ static enum st count_open(struct handle *h, const char *owner, enum job_status s
     return st;
 }
 
-enum st sqlite_open_counts(struct store_reader *base, const char *owner, int64_t *out)
+enum st store_open_counts(struct store_reader *r, const char *owner, int64_t out[JOB_STATUS_COUNT])
 {
     enum st st = ST_OK;
 
     for (size_t i = 0; i < JOB_STATUS_COUNT && st == ST_OK; i++) {
         out[i] = 0;
         if (!job_has_ended((enum job_status)i)) {
-            st = count_open(handle_of(base), owner, (enum job_status)i, &out[i]);
+            st = count_open(r->h, owner, (enum job_status)i, &out[i]);
         }
     }
     return st;

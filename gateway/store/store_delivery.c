@@ -1,8 +1,8 @@
-/* store_sqlite_delivery.c - messages of webhooks: written with their event, sent until they have arrived.
+/* store_delivery.c - messages of webhooks: written with their event, sent until they have arrived.
  */
 #include "base/json_out.h"
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 #define OTHER_GONE "The receiver has answered 410 to another message of this job."
 /* A sentence with escapes, and three numbers. */
@@ -35,18 +35,17 @@ static enum st find_gone(struct handle *h, const struct id *job)
     return query_step(&q);
 }
 
-enum st sqlite_delivery_insert(struct store_writer *base, const struct delivery_new *d)
+enum st store_delivery_insert(struct store_writer *w, const struct delivery_new *d)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = find_gone(&w->h, &d->job);
+        st = find_gone(w->h, &d->job);
     }
     if (st == ST_OK || st == ST_NONE) {
-        st = insert(&w->h, d, st == ST_OK ? OTHER_GONE : NULL);
+        st = insert(w->h, d, st == ST_OK ? OTHER_GONE : NULL);
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
 static void write_try(struct buf *out, const struct delivery_result *r)
@@ -96,58 +95,49 @@ static enum st end_others(struct handle *h, const struct delivery_result *r)
     return query_run(&q);
 }
 
-enum st sqlite_delivery_result(struct store_writer *base, const struct delivery_result *result)
+enum st store_delivery_result(struct store_writer *w, const struct delivery_result *result)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = note_result(&w->h, result);
+        st = note_result(w->h, result);
     }
     if (st == ST_OK && result->state == DELIVERY_GONE) {
-        st = end_others(&w->h, result);
+        st = end_others(w->h, result);
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_delivery_again(struct store_writer *base, struct id job, struct id delivery,
-                              int64_t now)
+enum st store_delivery_again(struct store_writer *w, struct id job, struct id delivery, int64_t now)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_DELIVERY_AGAIN);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_DELIVERY_AGAIN);
+    enum st st = write_allowed(w);
 
     put_id(&q, &delivery);
     put_id(&q, &job);
     put_int64(&q, &now);
     st = st == ST_OK ? query_run(&q) : st;
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_NONE;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_deliveries_expire(struct store_writer *base, int64_t before, int limit, int *removed)
+enum st store_deliveries_expire(struct store_writer *w, int64_t before, int limit, int *removed)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_DELIVERIES_EXPIRE);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_DELIVERIES_EXPIRE);
+    enum st st = write_allowed(w);
 
     put_int64(&q, &before);
     put_int(&q, &limit);
     st = st == ST_OK ? query_run(&q) : st;
     if (st == ST_OK) {
-        *removed = sqlite3_changes(w->h.db);
+        *removed = (int)handle_changes(w->h); /* at most limit */
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
-
-static struct handle *handle_of(struct store_reader *base)
-{
-    return &container_of(base, struct sqlite_reader, base)->h;
-}
 
 static enum st unreadable(void)
 {
@@ -155,9 +145,9 @@ static enum st unreadable(void)
     return ST_FAIL;
 }
 
-enum st sqlite_deliveries_host(struct store_reader *base, const char *after, struct buf *out)
+enum st store_deliveries_host(struct store_reader *r, const char *after, struct buf *out)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_DELIVERIES_HOST);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_DELIVERIES_HOST);
     enum st st = ST_OK;
 
     put_str(&q, after);
@@ -177,13 +167,13 @@ static bool read_due(struct query *q, struct delivery_due *out)
     get_int(q, &out->attempts);
     get_int(q, &out->round);
     get_int64(q, &out->round_began_at);
-    return out->url != NULL && q->rc == SQLITE_ROW;
+    return out->url != NULL && !q->is_bad;
 }
 
-enum st sqlite_deliveries_due(struct store_reader *base, const char *host, int64_t now, int limit,
-                              void (*visit)(void *arg, const struct delivery_due *d), void *arg)
+enum st store_deliveries_due(struct store_reader *r, const char *host, int64_t now, int limit,
+                             void (*visit)(void *arg, const struct delivery_due *d), void *arg)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_DELIVERIES_DUE);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_DELIVERIES_DUE);
     enum st st = ST_OK;
 
     put_str(&q, host);
@@ -200,9 +190,9 @@ enum st sqlite_deliveries_due(struct store_reader *base, const char *host, int64
     return st == ST_NONE ? ST_OK : st;
 }
 
-enum st sqlite_deliveries_pending(struct store_reader *base, int64_t *count, int64_t *oldest)
+enum st store_deliveries_pending(struct store_reader *r, int64_t *count, int64_t *oldest)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_DELIVERIES_PENDING);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_DELIVERIES_PENDING);
     enum st st = query_step(&q);
 
     if (st == ST_OK) {
@@ -230,7 +220,7 @@ static bool read_delivery(struct query *q, struct delivery *out)
     get_time(q, &out->created_at);
     get_time(q, &out->completed_at);
     out->tries_json = get_span(q);
-    return is_known && q->rc == SQLITE_ROW;
+    return is_known && !q->is_bad;
 }
 
 static struct query list(struct handle *h, const struct delivery_filter *f)
@@ -251,11 +241,11 @@ static struct query list(struct handle *h, const struct delivery_filter *f)
     return q;
 }
 
-enum st sqlite_deliveries(struct store_reader *base, const struct delivery_filter *filter,
-                          void (*visit)(void *arg, const struct delivery *d), void *arg,
-                          bool *has_more)
+enum st store_deliveries(struct store_reader *r, const struct delivery_filter *filter,
+                         void (*visit)(void *arg, const struct delivery *d), void *arg,
+                         bool *has_more)
 {
-    AUTO(query_end) struct query q = list(handle_of(base), filter);
+    AUTO(query_end) struct query q = list(r->h, filter);
     int wanted = filter->limit + 1; /* one more, to know whether there is one */
     int count = 0;
     enum st st = ST_OK;

@@ -1,4 +1,4 @@
-/* store_sqlite_list.c - lists of jobs with filters.
+/* store_list.c - lists of jobs with filters.
  *
  * A list walks one index in the order of ids, from the cursor on, and stops when
  * the page is full; the other filters are tested on the way. Which index: the
@@ -26,10 +26,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 #define SQL_MAX    ((size_t)32 * 1024)
 #define VALUES_MAX (13 + 2 * FILTER_METADATA_MAX)
@@ -78,6 +79,7 @@ struct list_sql {
     struct buf text;
     const char *value[VALUES_MAX]; /* of ?1, ?2, … */
     size_t value_count;
+    char *lower_text;
     char created_from[24];
     char created_before[24];
     struct id
@@ -87,6 +89,7 @@ struct list_sql {
 
 static void list_sql_clear(struct list_sql *l)
 {
+    free(l->lower_text);
     buf_clear(&l->where);
     buf_clear(&l->text);
 }
@@ -219,8 +222,9 @@ static void build_where(struct list_sql *l)
         (void)buf_appendf(&l->where, " AND j.is_starred = %d", f->is_starred ? 1 : 0);
     }
     if (f->text != NULL) {
-        (void)buf_appendf(&l->where, " AND instr(lower(j.title), lower(?%d)) > 0",
-                          value(l, f->text));
+        l->lower_text = lower_copy(f->text);
+        (void)buf_appendf(&l->where, " AND instr(lower(j.title), ?%d) > 0",
+                          value(l, l->lower_text));
     }
     where_created(l);
     if (!id_is_none(f->after)) {
@@ -306,8 +310,8 @@ static enum st list(struct handle *h, const struct list_sql *l,
     return ST_OK;
 }
 
-enum st sqlite_jobs(struct store_reader *base, const struct job_filter *filter,
-                    void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
+enum st store_jobs(struct store_reader *r, const struct job_filter *filter,
+                   void (*visit)(void *arg, const struct job_row *row), void *arg, bool *has_more)
 {
     unsigned all = status_bit(JOB_STATUS_COUNT) - 1;
     unsigned statuses = (filter->status_mask & all) == all ? 0 : filter->status_mask & all;
@@ -323,5 +327,5 @@ enum st sqlite_jobs(struct store_reader *base, const struct job_filter *filter,
     bug_if(filter->limit < 1 || filter->limit == INT_MAX ||
            filter->metadata_count > FILTER_METADATA_MAX);
     build(&l);
-    return list(&container_of(base, struct sqlite_reader, base)->h, &l, visit, arg, has_more);
+    return list(r->h, &l, visit, arg, has_more);
 }

@@ -1,9 +1,9 @@
-/* store_sqlite_preference.c - what clients keep for their users.
+/* store_preference.c - what clients keep for their users.
  */
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 static const char *owner_text(const char *owner)
 {
@@ -33,7 +33,7 @@ static enum st update(struct handle *h, const struct preference *p)
     put_str(&q, owner_text(p->owner));
     put_str(&q, p->key);
     st = query_run(&q);
-    return st == ST_OK && sqlite3_changes(h->db) == 0 ? ST_NONE : st;
+    return st == ST_OK && handle_changes(h) == 0 ? ST_NONE : st;
 }
 
 static enum st insert(struct handle *h, const struct preference *p)
@@ -47,45 +47,43 @@ static enum st insert(struct handle *h, const struct preference *p)
     return query_run(&q);
 }
 
-enum st sqlite_preference_put(struct store_writer *base, const struct preference *p, int64_t max,
-                              bool *is_new)
+enum st store_preference_put(struct store_writer *w, const struct preference *p, int64_t max,
+                             bool *is_new)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
     bool is_inserted = false;
     int64_t known = 0;
 
     if (st == ST_OK) {
-        st = update(&w->h, p);
+        st = update(w->h, p);
     }
     if (st == ST_NONE) {
         is_inserted = true;
-        st = count(&w->h, p->owner, &known);
+        st = count(w->h, p->owner, &known);
         if (st == ST_OK) {
-            st = known >= max ? ST_CONFLICT : insert(&w->h, p);
+            st = known >= max ? ST_CONFLICT : insert(w->h, p);
         }
     }
     if (st == ST_OK) {
         *is_new = is_inserted;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_preference_delete(struct store_writer *base, const char *owner, const char *key)
+enum st store_preference_delete(struct store_writer *w, const char *owner, const char *key)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_PREFERENCE_DELETE);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_PREFERENCE_DELETE);
+    enum st st = write_allowed(w);
 
     put_str(&q, owner_text(owner));
     put_str(&q, key);
     if (st == ST_OK) {
         st = query_run(&q);
     }
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_NONE;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
 static enum st find(struct handle *h, const char *owner, const char *key, struct buf *out)
@@ -102,24 +100,24 @@ static enum st find(struct handle *h, const char *owner, const char *key, struct
     return st;
 }
 
-enum st sqlite_writer_preference(struct store_writer *base, const char *owner, const char *key,
-                                 struct buf *out)
+enum st store_writer_preference(struct store_writer *w, const char *owner, const char *key,
+                                struct buf *out)
 {
-    return find(&sqlite_writer_of(base)->h, owner, key, out);
+    return find(w->h, owner, key, out);
 }
 
-enum st sqlite_preference(struct store_reader *base, const char *owner, const char *key,
-                          struct buf *out)
+enum st store_preference(struct store_reader *r, const char *owner, const char *key,
+                         struct buf *out)
 {
-    return find(&container_of(base, struct sqlite_reader, base)->h, owner, key, out);
+    return find(r->h, owner, key, out);
 }
 
 /* Keys that begin with prefix are those from prefix on and below the next text of its length: keys are ASCII, so "\x7f" is above all of theirs. */
-enum st sqlite_preferences(struct store_reader *base, const struct preference_filter *f,
-                           void (*visit)(void *arg, const struct preference *p), void *arg,
-                           bool *has_more)
+enum st store_preferences(struct store_reader *r, const struct preference_filter *f,
+                          void (*visit)(void *arg, const struct preference *p), void *arg,
+                          bool *has_more)
 {
-    struct handle *h = &container_of(base, struct sqlite_reader, base)->h;
+    struct handle *h = r->h;
     AUTO(query_end) struct query q = query_begin(h, SQL_PREFERENCES);
     AUTO(free_ptr) char *end = xasprintf("%s\x7f", f->prefix);
     int limit = f->limit + 1;

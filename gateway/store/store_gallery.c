@@ -1,4 +1,4 @@
-/* store_sqlite_gallery.c - the outputs of all jobs, newest first: pages of a walk in the order of ids.
+/* store_gallery.c - the outputs of all jobs, newest first: pages of a walk in the order of ids.
  *
  * A type has an index of its own; the other filters are tested on the way, so that a page of a rare
  * template or text walks further. Those of starred jobs, and of one owner, may be few among many: they are looked up by their
@@ -6,10 +6,11 @@
  * handle's cache; no value of a client is ever part of it.
  */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 #define SQL_MAX    4096
 #define VALUES_MAX 5
@@ -19,10 +20,12 @@ struct gallery_sql {
     struct buf text;
     const char *value[VALUES_MAX]; /* of ?1, ?2, … */
     size_t value_count;
+    char *lower_text;
 };
 
 static void gallery_sql_clear(struct gallery_sql *g)
 {
+    free(g->lower_text);
     buf_clear(&g->text);
 }
 
@@ -36,11 +39,14 @@ static int value(struct gallery_sql *g, const char *text)
 
 static void where_text(struct gallery_sql *g)
 {
-    int text = value(g, g->filter->text);
+    int text = 0;
+
+    g->lower_text = lower_copy(g->filter->text);
+    text = value(g, g->lower_text);
 
     (void)buf_appendf(&g->text,
-                      " AND (instr(lower(j.title), lower(?%d)) > 0"
-                      " OR instr(lower(j.input_json), lower(?%d)) > 0)",
+                      " AND (instr(lower(j.title), ?%d) > 0"
+                      " OR instr(lower(j.input_json), ?%d) > 0)",
                       text, text);
 }
 
@@ -114,20 +120,20 @@ static enum st visit_row(struct query *q,
     return ST_OK;
 }
 
-enum st sqlite_output_list(struct store_reader *base, const struct output_filter *filter,
-                           void (*visit)(void *arg, const struct output_entry *entry), void *arg,
-                           bool *has_more)
+enum st store_output_list(struct store_reader *r, const struct output_filter *filter,
+                          void (*visit)(void *arg, const struct output_entry *entry), void *arg,
+                          bool *has_more)
 {
     AUTO(gallery_sql_clear)
     struct gallery_sql g = {.filter = filter, .text = BUF_INIT(SQL_MAX)};
-    AUTO(query_end) struct query q = {.db = NULL};
+    AUTO(query_end) struct query q = {.h = NULL};
     int one_more = filter->limit + 1;
     int count = 0;
     enum st st = ST_OK;
 
     bug_if(filter->limit < 1 || filter->limit == INT_MAX);
     build(&g);
-    q = query_begin_list(&container_of(base, struct sqlite_reader, base)->h, buf_str(&g.text));
+    q = query_begin_list(r->h, buf_str(&g.text));
     for (size_t i = 0; i < g.value_count; i++) {
         put_str(&q, g.value[i]);
     }

@@ -1,18 +1,13 @@
-/* store_sqlite_key.c - keys of the API, and what belongs to them. A key is looked up by its hash; the row of one that was revoked
+/* store_key.c - keys of the API, and what belongs to them. A key is looked up by its hash; the row of one that was revoked
  * stays, for its name owns things.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 #define SCOPES_MAX 1024
-
-static struct handle *handle_of(struct store_reader *base)
-{
-    return &container_of(base, struct sqlite_reader, base)->h;
-}
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -68,7 +63,7 @@ static enum st get(struct query *q, struct api_key *out)
     get_time(q, &k.expires_at);
     get_time(q, &k.revoked_at);
     get_time(q, &k.last_used_at);
-    if (q->rc != SQLITE_ROW || !fits) {
+    if (q->is_bad || !fits) {
         store_reason_set("a key has no proper id, name or hash");
         return ST_FAIL;
     }
@@ -78,51 +73,48 @@ static enum st get(struct query *q, struct api_key *out)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-enum st sqlite_key_insert(struct store_writer *base, const struct api_key *k)
+enum st store_key_insert(struct store_writer *w, const struct api_key *k)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = insert(&w->h, k);
+        st = insert(w->h, k);
     }
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_CONFLICT;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_key_revoke(struct store_writer *base, struct id key, int64_t now)
+enum st store_key_revoke(struct store_writer *w, struct id key, int64_t now)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_KEY_REVOKE);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_KEY_REVOKE);
+    enum st st = write_allowed(w);
 
     put_int64(&q, &now);
     put_id(&q, &key);
     if (st == ST_OK) {
         st = query_run(&q);
     }
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_NONE;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_key_used(struct store_writer *base, struct id key, int64_t at)
+enum st store_key_used(struct store_writer *w, struct id key, int64_t at)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_KEY_USED);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_KEY_USED);
+    enum st st = write_allowed(w);
 
     put_int64(&q, &at);
     put_id(&q, &key);
-    return sqlite_written(w, st == ST_OK ? query_run(&q) : st);
+    return written(w, st == ST_OK ? query_run(&q) : st);
 }
 
-enum st sqlite_keys_active(struct store_writer *base, int64_t now, int64_t *out)
+enum st store_keys_active(struct store_writer *w, int64_t now, int64_t *out)
 {
-    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_KEYS_ACTIVE);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_KEYS_ACTIVE);
     enum st st = ST_OK;
 
     put_int64(&q, &now);
@@ -135,9 +127,9 @@ enum st sqlite_keys_active(struct store_writer *base, int64_t now, int64_t *out)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static enum st find(struct store_reader *base, enum sql which, const char *by, struct api_key *out)
+static enum st find(struct store_reader *r, enum sql which, const char *by, struct api_key *out)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), which);
+    AUTO(query_end) struct query q = query_begin(r->h, which);
     enum st st = ST_OK;
 
     put_str(&q, by);
@@ -145,25 +137,25 @@ static enum st find(struct store_reader *base, enum sql which, const char *by, s
     return st == ST_OK ? get(&q, out) : st;
 }
 
-enum st sqlite_key_by_hash(struct store_reader *base, const char *sha256, struct api_key *out)
+enum st store_key_by_hash(struct store_reader *r, const char *sha256, struct api_key *out)
 {
-    return find(base, SQL_KEY_BY_HASH, sha256, out);
+    return find(r, SQL_KEY_BY_HASH, sha256, out);
 }
 
-enum st sqlite_key_by_name(struct store_reader *base, const char *name, struct api_key *out)
+enum st store_key_by_name(struct store_reader *r, const char *name, struct api_key *out)
 {
-    return find(base, SQL_KEY_BY_NAME, name, out);
+    return find(r, SQL_KEY_BY_NAME, name, out);
 }
 
-enum st sqlite_key(struct store_reader *base, struct id key, struct api_key *out)
+enum st store_key(struct store_reader *r, struct id key, struct api_key *out)
 {
-    return find(base, SQL_KEY_BY_ID, key.text, out);
+    return find(r, SQL_KEY_BY_ID, key.text, out);
 }
 
-enum st sqlite_keys(struct store_reader *base, struct id after, int limit,
-                    void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more)
+enum st store_keys(struct store_reader *r, struct id after, int limit,
+                   void (*visit)(void *arg, const struct api_key *k), void *arg, bool *has_more)
 {
-    AUTO(query_end) struct query q = query_begin(handle_of(base), SQL_KEYS);
+    AUTO(query_end) struct query q = query_begin(r->h, SQL_KEYS);
     int one_more = limit + 1;
     int count = 0;
     enum st st = ST_OK;
@@ -187,12 +179,12 @@ enum st sqlite_keys(struct store_reader *base, struct id after, int limit,
     return ST_OK;
 }
 
-enum st sqlite_owns(struct store_reader *base, enum owned what, struct id id, const char *owner)
+enum st store_owns(struct store_reader *r, enum owned what, struct id id, const char *owner)
 {
     static const enum sql BY[] = {[OWNED_JOB] = SQL_JOB_OWNED,
                                   [OWNED_OUTPUT] = SQL_OUTPUT_OWNED,
                                   [OWNED_ASSET] = SQL_ASSET_OWNED};
-    AUTO(query_end) struct query q = query_begin(handle_of(base), BY[what]);
+    AUTO(query_end) struct query q = query_begin(r->h, BY[what]);
 
     put_id(&q, &id);
     put_str(&q, owner);

@@ -1,10 +1,10 @@
-/* store_sqlite_asset.c - files that clients bring, files of jobs, and what is past its time.
+/* store_asset.c - files that clients bring, files of jobs, and what is past its time.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 /* ---- assets ----------------------------------------------------------------------------------- */
 
@@ -32,7 +32,7 @@ static enum st insert_asset(struct handle *h, const struct asset *a)
 
     asset_put(&q, a);
     st = query_run(&q);
-    return st == ST_OK && sqlite3_changes(h->db) == 0 ? ST_CONFLICT : st;
+    return st == ST_OK && handle_changes(h) == 0 ? ST_CONFLICT : st;
 }
 
 /* The owner's asset of that content, if there is one, was used now. */
@@ -46,45 +46,43 @@ static enum st touch(struct handle *h, const char *owner, const char *sha256, in
     return query_run(&q);
 }
 
-enum st sqlite_asset_insert(struct store_writer *base, const struct asset *a, struct asset *known)
+enum st store_asset_insert(struct store_writer *w, const struct asset *a, struct asset *known)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = insert_asset(&w->h, a);
+        st = insert_asset(w->h, a);
     }
     if (st == ST_CONFLICT) {
-        st = touch(&w->h, a->owner, a->sha256, a->used_at);
+        st = touch(w->h, a->owner, a->sha256, a->used_at);
         if (st == ST_OK) {
-            st = find_by_file(&w->h, a->owner, a->sha256, known);
+            st = find_by_file(w->h, a->owner, a->sha256, known);
         }
         st = st == ST_OK ? ST_CONFLICT : st;
     }
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_asset_delete(struct store_writer *base, struct id asset, const char *owner)
+enum st store_asset_delete(struct store_writer *w, struct id asset, const char *owner)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    AUTO(query_end) struct query q = query_begin(&w->h, SQL_ASSET_DELETE);
-    enum st st = sqlite_write_allowed(w);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_ASSET_DELETE);
+    enum st st = write_allowed(w);
 
     put_id(&q, &asset);
     put_str(&q, owner);
     if (st == ST_OK) {
         st = query_run(&q);
     }
-    if (st == ST_OK && sqlite3_changes(w->h.db) == 0) {
+    if (st == ST_OK && handle_changes(w->h) == 0) {
         st = ST_NONE;
     }
     w->has_new_trash = w->has_new_trash || st == ST_OK;
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_asset(struct store_reader *base, struct id asset, struct asset *out)
+enum st store_asset(struct store_reader *r, struct id asset, struct asset *out)
 {
-    struct handle *h = &container_of(base, struct sqlite_reader, base)->h;
+    struct handle *h = r->h;
     AUTO(query_end) struct query q = query_begin(h, SQL_ASSET_BY_ID);
     enum st st = ST_OK;
 
@@ -93,10 +91,10 @@ enum st sqlite_asset(struct store_reader *base, struct id asset, struct asset *o
     return st == ST_OK ? asset_get(&q, out) : st;
 }
 
-enum st sqlite_asset_by_file(struct store_reader *base, const char *owner, const char *sha256,
-                             struct asset *out)
+enum st store_asset_by_file(struct store_reader *r, const char *owner, const char *sha256,
+                            struct asset *out)
 {
-    return find_by_file(&container_of(base, struct sqlite_reader, base)->h, owner, sha256, out);
+    return find_by_file(r->h, owner, sha256, out);
 }
 
 /* ---- files of a job --------------------------------------------------------------------------- */
@@ -111,13 +109,13 @@ static bool comes_along(const struct arrival *n, const char *sha256)
     return false;
 }
 
-enum st sqlite_files_exist(struct sqlite_writer *w, const struct arrival *n)
+enum st files_exist(struct store_writer *w, const struct arrival *n)
 {
     enum st st = ST_OK;
 
     for (size_t i = 0; i < n->file_count && st == ST_OK; i++) {
         if (!comes_along(n, n->file[i].sha256)) {
-            st = sqlite_file_is_used(&w->base, n->file[i].sha256);
+            st = store_file_is_used(w, n->file[i].sha256);
         }
     }
     return st;
@@ -133,18 +131,18 @@ static enum st insert_file(struct handle *h, const struct id *job, const struct 
     return query_run(&q);
 }
 
-enum st sqlite_files_insert(struct sqlite_writer *w, const struct arrival *n)
+enum st files_insert(struct store_writer *w, const struct arrival *n)
 {
     enum st st = ST_OK;
 
     for (size_t i = 0; i < n->asset_count && st == ST_OK; i++) {
-        st = insert_asset(&w->h, &n->asset[i]);
+        st = insert_asset(w->h, &n->asset[i]);
         st = st == ST_CONFLICT ? ST_OK : st;
     }
     for (size_t i = 0; i < n->file_count && st == ST_OK; i++) {
-        st = insert_file(&w->h, &n->row->id, &n->file[i]);
+        st = insert_file(w->h, &n->row->id, &n->file[i]);
         if (st == ST_OK) {
-            st = touch(&w->h, n->row->owner, n->file[i].sha256, n->row->created_at);
+            st = touch(w->h, n->row->owner, n->file[i].sha256, n->row->created_at);
         }
     }
     return st;
@@ -157,7 +155,7 @@ static void add_file(struct query *q, struct job_file **files, size_t *count)
     struct span name = get_span(q);
 
     if (sha256.len >= sizeof file.sha256 || name.len >= sizeof file.name) {
-        q->rc = SQLITE_CORRUPT;
+        q->is_bad = true;
         return;
     }
     memcpy(file.sha256, sha256.ptr, sha256.len);
@@ -166,10 +164,10 @@ static void add_file(struct query *q, struct job_file **files, size_t *count)
     (*files)[(*count)++] = file;
 }
 
-enum st sqlite_writer_files(struct store_writer *base, struct id job, struct job_file **out,
-                            size_t *out_count)
+enum st store_writer_files(struct store_writer *w, struct id job, struct job_file **out,
+                           size_t *out_count)
 {
-    AUTO(query_end) struct query q = query_begin(&sqlite_writer_of(base)->h, SQL_JOB_FILES);
+    AUTO(query_end) struct query q = query_begin(w->h, SQL_JOB_FILES);
     AUTO(free_ptr) struct job_file *files = NULL;
     size_t count = 0;
     enum st st = ST_OK;
@@ -177,7 +175,7 @@ enum st sqlite_writer_files(struct store_writer *base, struct id job, struct job
     put_id(&q, &job);
     for (st = query_step(&q); st == ST_OK; st = query_step(&q)) {
         add_file(&q, &files, &count);
-        if (q.rc != SQLITE_ROW) {
+        if (q.is_bad) {
             store_reason_set("a file of job %s has no proper hash or name", job.text);
             return ST_FAIL;
         }
@@ -209,7 +207,7 @@ static enum st find_expired(struct handle *h, const struct expired *what, struct
     put_int(&q, &what->limit);
     for (st = query_step(&q); st == ST_OK && count < what->limit; st = query_step(&q)) {
         get_id(&q, &found[count++]);
-        if (q.rc != SQLITE_ROW) {
+        if (q.is_bad) {
             store_reason_set("a row that is past its time has no proper id");
             return ST_FAIL;
         }
@@ -218,7 +216,7 @@ static enum st find_expired(struct handle *h, const struct expired *what, struct
     return st == ST_NONE ? ST_OK : st;
 }
 
-static enum st visit_expired(struct store_writer *base, struct expired what,
+static enum st visit_expired(struct store_writer *w, struct expired what,
                              void (*visit)(void *arg, struct id id), void *arg)
 {
     AUTO(free_ptr) struct id *found = NULL;
@@ -229,41 +227,38 @@ static enum st visit_expired(struct store_writer *base, struct expired what,
         return ST_OK;
     }
     found = xcalloc((size_t)what.limit, sizeof *found);
-    st = find_expired(&sqlite_writer_of(base)->h, &what, found, &count);
+    st = find_expired(w->h, &what, found, &count);
     for (int i = 0; st == ST_OK && i < count; i++) {
         visit(arg, found[i]);
     }
     return st;
 }
 
-enum st sqlite_jobs_expire(struct store_writer *base, int64_t ended_before, int limit,
-                           void (*visit)(void *arg, struct id job), void *arg)
+enum st store_jobs_expire(struct store_writer *w, int64_t ended_before, int limit,
+                          void (*visit)(void *arg, struct id job), void *arg)
 {
-    return visit_expired(base, (struct expired){SQL_JOBS_EXPIRED, ended_before, limit}, visit, arg);
+    return visit_expired(w, (struct expired){SQL_JOBS_EXPIRED, ended_before, limit}, visit, arg);
 }
 
-enum st sqlite_outputs_expire(struct store_writer *base, int64_t made_before, int limit,
-                              void (*visit)(void *arg, struct id job), void *arg)
+enum st store_outputs_expire(struct store_writer *w, int64_t made_before, int limit,
+                             void (*visit)(void *arg, struct id job), void *arg)
 {
-    return visit_expired(base, (struct expired){SQL_OUTPUTS_EXPIRED, made_before, limit}, visit,
-                         arg);
+    return visit_expired(w, (struct expired){SQL_OUTPUTS_EXPIRED, made_before, limit}, visit, arg);
 }
 
-enum st sqlite_outputs_delete(struct store_writer *base, struct id job)
+enum st store_outputs_delete(struct store_writer *w, struct id job)
 {
-    struct sqlite_writer *w = sqlite_writer_of(base);
-    enum st st = sqlite_write_allowed(w);
+    enum st st = write_allowed(w);
 
     if (st == ST_OK) {
-        st = sqlite_by_job(&w->h, SQL_OUTPUTS_DELETE, &job);
+        st = run_by_job(w->h, SQL_OUTPUTS_DELETE, &job);
     }
     w->has_new_trash = true; /* perhaps */
-    return sqlite_written(w, st);
+    return written(w, st);
 }
 
-enum st sqlite_assets_expire(struct store_writer *base, int64_t used_before, int limit,
-                             void (*visit)(void *arg, struct id asset), void *arg)
+enum st store_assets_expire(struct store_writer *w, int64_t used_before, int limit,
+                            void (*visit)(void *arg, struct id asset), void *arg)
 {
-    return visit_expired(base, (struct expired){SQL_ASSETS_EXPIRED, used_before, limit}, visit,
-                         arg);
+    return visit_expired(w, (struct expired){SQL_ASSETS_EXPIRED, used_before, limit}, visit, arg);
 }

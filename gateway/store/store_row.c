@@ -1,10 +1,10 @@
-/* store_sqlite_row.c - struct job_row and struct job_output, in and out of statements.
+/* store_row.c - struct job_row and struct job_output, in and out of statements.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/store_sqlite.h"
+#include "store/store_sql.h"
 
 #define PUT_COLUMN(kind, column, member) put_##kind(q, &row->member);
 #define GET_COLUMN(kind, column, member) get_##kind(q, &row.member);
@@ -38,7 +38,7 @@ enum st job_row_get(struct query *q, struct job_row *out)
     get_int64(q, &row.version);
     JOB_COLUMNS_FIXED(GET_COLUMN)
     JOB_COLUMNS_CHANGING(GET_COLUMN)
-    if (q->rc != SQLITE_ROW) {
+    if (q->is_bad) {
         enum st st = unreadable(&row.id);
 
         job_row_clear(&row);
@@ -99,7 +99,7 @@ static void get_sha256(struct query *q, char out[65])
         return;
     }
     if (strlen(text) != 64) {
-        q->rc = SQLITE_CORRUPT;
+        q->is_bad = true;
         return;
     }
     memcpy(out, text, 65);
@@ -124,7 +124,7 @@ enum st job_output_get(struct query *q, struct job_output *out)
     get_bool(q, &output.is_primary);
     get_int64(q, &output.created_at);
     get_int64(q, &output.duration_ms);
-    if (q->rc != SQLITE_ROW) {
+    if (q->is_bad) {
         enum st st = unreadable(&output.id);
 
         job_output_clear(&output);
@@ -171,7 +171,7 @@ enum st asset_get(struct query *q, struct asset *out)
     get_int64(q, &asset.duration_ms);
     get_int64(q, &asset.created_at);
     get_int64(q, &asset.used_at);
-    if (q->rc != SQLITE_ROW) {
+    if (q->is_bad) {
         enum st st = unreadable(&asset.id);
 
         asset_clear(&asset);
