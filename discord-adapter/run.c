@@ -104,7 +104,10 @@ static void register_commands(struct run *r)
 
 static void on_catalog(void *arg)
 {
-    register_commands(arg);
+    struct run *r = arg;
+
+    register_commands(r);
+    tracker_give_turns(r->app.bot.tracker);
 }
 
 /* ---- the application ------------------------------------------------------------------------- */

@@ -27,6 +27,9 @@ void tracker_free(struct tracker *t); /* NULL is fine */
 void tracker_start(struct tracker *t);
 /* Looks at the list again. */
 void tracker_refresh(struct tracker *t);
+/* Delivers what waits for its turn, the oldest first; nothing before the catalog is known, since a result's buttons come from it. To
+ * be called when it has become so. */
+void tracker_give_turns(struct tracker *t);
 
 /* The interaction is being submitted: the list's job of that interaction is not to be taken up meanwhile. */
 void tracker_expect(struct tracker *t, const char *interaction);

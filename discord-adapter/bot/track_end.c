@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/catalog.h"
 #include "wire/read.h"
 
 #define MARK_PATIENCE_MS 600000
@@ -129,6 +130,9 @@ void tracker_give_turns(struct tracker *tr)
 {
     int delivering = 0;
 
+    if (!catalog_is_known(tr->bot->catalog)) {
+        return;
+    }
     list_each(node, next, &tr->tracks) {
         const struct track *t = container_of(node, struct track, node);
 

@@ -71,8 +71,6 @@ void track_plan_edit(struct track *t);
 void track_note_message(struct track *t, const char *id);
 /* Its delivery is due: it waits for its turn. Nothing unless it is open and its first message is out. */
 void track_ask_turn(struct track *t);
-/* The oldest that waits first; tracks are in the order in which they were heard of. */
-void tracker_give_turns(struct tracker *tr);
 /* Its turn has come and its Job is read. `text` is the answer as it came. */
 void track_deliver(struct track *t, const cJSON *job, struct span text);
 /* Writes discord.state until comfygate has it, and ends the track. */

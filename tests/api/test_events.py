@@ -390,7 +390,7 @@ def test_heartbeats(stages):
         stream.next()
         begun_at = int(stream.last_id)
         job = stage.finish(stage.submit(graphs.picture()))
-        assert stream.quiet(1.1) == [] and 3 <= stream.heartbeats <= 6
+        assert stream.quiet(1.1) == [] and stream.heartbeats >= 3
         assert int(stream.last_id) == begun_at + 4
         with listen(stage.gateway, "/v1/events?metadata.nobody=1&types=job.*", last_id=stream.last_id) as again:
             assert again.next().type == "snapshot"

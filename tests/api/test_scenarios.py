@@ -36,7 +36,7 @@ def test_single(stages):
     """One job: accepted, run, and its picture is the one that ComfyUI made."""
     stage = stages()
     accepted = stage.submit(graphs.steps(3, ms=20, prefix="mine/picture"), title="A single picture")
-    assert accepted["status"] == "queued"
+    assert accepted["status"] in ("queued", "running")
     job = stage.finish(accepted)
     assert job["attempt"] == 1
     assert [o["node_id"] for o in job["outputs"]] == ["2"]

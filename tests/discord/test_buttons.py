@@ -321,6 +321,16 @@ def test_all_buttons_after_kills(chat):
     press_all(chat, chat.ben, source)
 
 
+def test_all_buttons_of_what_ended_while_the_adapter_was_away(chat):
+    """Delivered right after a start, when the templates, from which the buttons come, are perhaps not read yet."""
+    asked = chat.generate(steps=1, pause=500)
+    asked.wait_answer()
+    chat.adapter.kill()
+    wait_for(lambda: newest(chat)["status"] == "succeeded")
+    chat.adapter.start()
+    press_all(chat, chat.ben, asked.final())
+
+
 def test_a_dialogue_that_is_sent_after_a_restart(chat):
     source = chat.made()
     opened = {label: chat.fake.press(chat.anna, source, label) for label in DIALOGUES}
